@@ -1,0 +1,239 @@
+"""Every way things go wrong that we know of, and the English words for it.
+
+    SemblanceError
+    ├── MediaError            one file can't be scored; the others go on
+    │   ├── FileVanished      it was listed and is no longer there
+    │   ├── FileForbidden     no permission to read it
+    │   ├── FileEmpty         zero bytes, or nothing in it to look at
+    │   ├── FileMisnamed      its content is not what its name says
+    │   ├── FileDamaged       truncated or broken inside
+    │   ├── FileTooLarge      would expand beyond what a worker may hold
+    │   ├── FileUnsupported   a codec or variety we have no decoder for
+    │   ├── DecodingTimedOut  the decoder ran past its limit and was stopped
+    │   └── DecodingCrashed   the decoder took its process down
+    ├── FolderError           a folder can't be listed
+    │   ├── FolderMissing
+    │   └── FolderForbidden
+    ├── QueryError            the question can't be asked
+    │   ├── QueryEmpty
+    │   ├── ReferenceUnreadable
+    │   └── AddressRefused    a web address: nothing is fetched from the network
+    ├── CatalogError          scores can't be kept, or read
+    │   ├── CatalogLocked
+    │   ├── CatalogReadOnly
+    │   ├── CatalogFull
+    │   ├── CatalogDamaged
+    │   └── CatalogNewer
+    ├── ScorerUnknown         no judge of that name
+    ├── SettingsDamaged       the settings file can't be read
+    ├── ListingUnknown        the engine does not hold that listing (it was restarted)
+    └── EngineStopped         the engine's process ended; the job can be repeated
+
+An error carries data; its class carries the one sentence that says what happened and what to do, as a
+template over that data. The command line prints `str(error)`; the window translates the template
+(`desktop/messages.py`). Anything that is not in this tree is a bug and shows as one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, ClassVar
+
+Datum = str | int | float
+
+
+class SemblanceError(Exception):
+    """A known problem: `data` fills the class's `sentence`."""
+
+    sentence: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, **data: Datum) -> None:
+        super().__init__()
+        self.data = data
+
+    def __str__(self) -> str:
+        return self.sentence.format(**{name: printable(value) for name, value in self.data.items()})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.data.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.data == other.data  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(self.data.items()))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default passes positional arguments; ours are all named.
+        return (_rebuild, (type(self), self.data))
+
+
+def _rebuild(kind: type[SemblanceError], data: dict[str, Datum]) -> SemblanceError:
+    return kind(**data)
+
+
+def printable(value: Datum) -> Datum:
+    """The value as text that any terminal or window accepts: undecodable bytes of a file name become �."""
+    if isinstance(value, str):
+        return os.fsencode(value).decode("utf-8", "replace")
+    return value
+
+
+class MediaError(SemblanceError):
+    sentence = "This file can't be scored."
+
+
+class FileVanished(MediaError):
+    sentence = "The file is no longer there."
+
+
+class FileForbidden(MediaError):
+    sentence = "No permission to read the file."
+
+
+class FileEmpty(MediaError):
+    sentence = "The file is empty."
+
+
+class FileMisnamed(MediaError):
+    """data: expected (the kind of media its name promises)."""
+
+    sentence = "The file's name promises {expected}, but its content is something else."
+
+
+class FileDamaged(MediaError):
+    """data: detail (the decoder's own words)."""
+
+    sentence = "The file is damaged or incomplete ({detail})."
+
+
+class FileTooLarge(MediaError):
+    """data: megapixels, limit."""
+
+    sentence = "The picture is too large to open safely ({megapixels} megapixels; the limit is {limit})."
+
+
+class FileUnsupported(MediaError):
+    """data: detail (which codec or variety)."""
+
+    sentence = "This variety of the format can't be read ({detail})."
+
+
+class DecodingTimedOut(MediaError):
+    """data: seconds."""
+
+    sentence = "Reading the file took longer than {seconds} seconds and was stopped."
+
+
+class DecodingCrashed(MediaError):
+    sentence = "The file made its decoder crash."
+
+
+class FolderError(SemblanceError):
+    """data: path."""
+
+    sentence = "The folder {path} can't be listed."
+
+
+class FolderMissing(FolderError):
+    sentence = "There is no folder {path}. If it is on a drive or share, connect it and try again."
+
+
+class FolderForbidden(FolderError):
+    sentence = "No permission to read the folder {path}. Change its permissions or choose another."
+
+
+class QueryError(SemblanceError):
+    sentence = "The query can't be asked."
+
+
+class QueryEmpty(QueryError):
+    sentence = "The query is empty: give words, a picture or a clip."
+
+
+class ReferenceUnreadable(QueryError):
+    """data: path, reason (a MediaError's sentence)."""
+
+    sentence = "The reference {path} can't be used. {reason}"
+
+
+class AddressRefused(QueryError):
+    sentence = (
+        "Semblance opens no connection, so a web address can't be used. "
+        "Drag the picture itself, or save it and drop the file."
+    )
+
+
+class CatalogError(SemblanceError):
+    """data: path."""
+
+    sentence = "The catalog {path} can't be used."
+
+
+class CatalogLocked(CatalogError):
+    sentence = (
+        "Another program holds the catalog {path}, so new scores wait in memory. "
+        "Close the other program; they are saved as soon as it lets go."
+    )
+
+
+class CatalogReadOnly(CatalogError):
+    sentence = (
+        "The catalog {path} can't be written, so new scores are not kept. Make its folder writable and start again."
+    )
+
+
+class CatalogFull(CatalogError):
+    sentence = (
+        "The disk that holds the catalog {path} is full, so new scores wait in memory. "
+        "Free some space; they are saved as soon as there is room."
+    )
+
+
+class CatalogDamaged(CatalogError):
+    """data: path, kept (where the damaged file now is)."""
+
+    sentence = "The catalog was damaged and has been set aside as {kept}. A new one has been started."
+
+
+class CatalogNewer(CatalogError):
+    sentence = "The catalog {path} was written by a newer Semblance. Update Semblance to open it."
+
+
+class ScorerUnknown(SemblanceError):
+    """data: name."""
+
+    sentence = "There is no judge called {name}. This version knows: builtin."
+
+
+class SettingsDamaged(SemblanceError):
+    """data: path, kept."""
+
+    sentence = "The settings could not be read; they were set aside as {kept} and the defaults are used."
+
+
+class ListingUnknown(SemblanceError):
+    sentence = "The engine no longer knows this folder's listing; open the folder again."
+
+
+class EngineStopped(SemblanceError):
+    sentence = "The scoring engine stopped unexpectedly. Nothing that was scored is lost; it has been started again."
+
+
+def media_error_from_os(error: OSError) -> MediaError:
+    """The MediaError that an operating system's refusal to open or read a file means."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return FileVanished()
+    if isinstance(error, PermissionError):
+        return FileForbidden()
+    return FileDamaged(detail=os.strerror(error.errno) if error.errno else str(error))
+
+
+def folder_error_from_os(error: OSError, path: str) -> FolderError:
+    """The FolderError that an operating system's refusal to list a folder means."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError) or error.errno == errno.ENODEV:
+        return FolderMissing(path=path)
+    if isinstance(error, PermissionError):
+        return FolderForbidden(path=path)
+    return FolderError(path=path)
