@@ -1,1 +1,81 @@
-"""The engine: ranks media by a query. No Qt, no window words; usable from a script."""
+"""The engine: ranks media by a query. No Qt, no window words; usable from a script.
+
+    from core import Engine, Query
+    with Engine() as engine:
+        listing = engine.list_folder("photos")
+        for event in engine.rank(Query(text="red"), listing):
+            ...
+
+The public names are those below. They are imported when first used, so that `import core` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.decoding import Preview, Raster, Thumbnail
+    from core.engine import Engine
+    from core.jobs import (
+        Event,
+        Failed,
+        Jobs,
+        ListSubfolders,
+        MakeFilmstrip,
+        MakePreview,
+        MakeThumbnails,
+        Notice,
+        Progress,
+        Rank,
+        Request,
+        Scan,
+        ScanFinished,
+        ScanStarted,
+        Scored,
+        Subfolders,
+        ThumbnailMade,
+    )
+    from core.media import FORMATS, Facts, Kind, Listed, Listing, Unlisted, format_of
+    from core.query import Query
+    from core.service import Ended, EngineProcess
+    from core.settings import Home, Settings, load_settings, save_settings
+
+_HOMES = {
+    "core.decoding": ("Preview", "Raster", "Thumbnail"),
+    "core.engine": ("Engine",),
+    "core.jobs": (
+        "Event",
+        "Failed",
+        "Jobs",
+        "ListSubfolders",
+        "MakeFilmstrip",
+        "MakePreview",
+        "MakeThumbnails",
+        "Notice",
+        "Progress",
+        "Rank",
+        "Request",
+        "Scan",
+        "ScanFinished",
+        "ScanStarted",
+        "Scored",
+        "Subfolders",
+        "ThumbnailMade",
+    ),
+    "core.media": ("FORMATS", "Facts", "Kind", "Listed", "Listing", "Unlisted", "format_of"),
+    "core.query": ("Query",),
+    "core.service": ("Ended", "EngineProcess"),
+    "core.settings": ("Home", "Settings", "load_settings", "save_settings"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'core' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value

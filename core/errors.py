@@ -4,6 +4,7 @@
     ├── MediaError            one file can't be scored; the others go on
     │   ├── FileVanished      it was listed and is no longer there
     │   ├── FileForbidden     no permission to read it
+    │   ├── FileUnreadable    the disk or share would not give its bytes
     │   ├── FileEmpty         zero bytes, or nothing in it to look at
     │   ├── FileMisnamed      its content is not what its name says
     │   ├── FileDamaged       truncated or broken inside
@@ -38,9 +39,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
-Datum = str | int | float
+# A reason may itself be a known error (why a reference can't be used).
+Datum: TypeAlias = "str | int | float | SemblanceError"
 
 
 class SemblanceError(Exception):
@@ -59,7 +61,7 @@ class SemblanceError(Exception):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.data.items())})"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.data == other.data  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.data == other.data
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.data.items()))))
@@ -76,7 +78,7 @@ def _rebuild(kind: type[SemblanceError], data: dict[str, Datum]) -> SemblanceErr
 def printable(value: Datum) -> Datum:
     """The value as text that any terminal or window accepts: undecodable bytes of a file name become �."""
     if isinstance(value, str):
-        return os.fsencode(value).decode("utf-8", "replace")
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return value
 
 
@@ -90,6 +92,12 @@ class FileVanished(MediaError):
 
 class FileForbidden(MediaError):
     sentence = "No permission to read the file."
+
+
+class FileUnreadable(MediaError):
+    """data: detail (the operating system's words)."""
+
+    sentence = "The disk or share did not give the file's content ({detail}). Check the connection and try again."
 
 
 class FileEmpty(MediaError):
@@ -227,7 +235,7 @@ def media_error_from_os(error: OSError) -> MediaError:
         return FileVanished()
     if isinstance(error, PermissionError):
         return FileForbidden()
-    return FileDamaged(detail=os.strerror(error.errno) if error.errno else str(error))
+    return FileUnreadable(detail=os.strerror(error.errno) if error.errno else str(error))
 
 
 def folder_error_from_os(error: OSError, path: str) -> FolderError:

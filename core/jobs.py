@@ -1,0 +1,243 @@
+"""What can be asked of the engine, and what it answers: requests and events, frozen, fit to travel between processes.
+
+`Jobs` turns each request into a method, once, for the engine in this process (`core.engine.Engine`) and for the one
+in a process of its own (`core.service.EngineProcess`). Light to import: the window's process lives on it.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.decoding import Preview, Raster, Thumbnail
+from core.errors import FolderError, MediaError, SemblanceError
+from core.media import Listed, Listing, Unlisted
+from core.query import Query
+
+# --- requests, by falling priority -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Judge the files of a listing by a query. Events: Scored, Failed, Progress, Notice."""
+
+    priority: ClassVar[int] = 0
+    query: Query
+    listing: Listing | str
+    """The listing, or its token."""
+    scorer: str = "builtin"
+    thumbnail_pixels: int = 0
+    """Not 0: also leave thumbnails of this size in the cache while files are open."""
+
+
+@dataclass(frozen=True)
+class MakeThumbnails:
+    """Events: ThumbnailMade, one a row, as they are ready."""
+
+    priority: ClassVar[int] = 1
+    listing: Listing | str
+    rows: Sequence[int]
+    pixels: int
+    """The longest side."""
+
+
+@dataclass(frozen=True)
+class MakePreview:
+    """Event: one Preview. Raises MediaError."""
+
+    priority: ClassVar[int] = 1
+    path: str
+    pixels: int
+    at: float = 0.0
+    """Seconds into a clip."""
+
+
+@dataclass(frozen=True)
+class MakeFilmstrip:
+    """Event: one list of Raster, evenly spaced over the clip. Raises MediaError."""
+
+    priority: ClassVar[int] = 1
+    path: str
+    pixels: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """List the media of a folder. Events: ScanStarted, Listed, Unlisted, ScanFinished. Raises FolderError."""
+
+    priority: ClassVar[int] = 2
+    folder: str
+    recursive: bool = True
+
+
+@dataclass(frozen=True)
+class ListSubfolders:
+    """Event: one Subfolders. Raises FolderError."""
+
+    priority: ClassVar[int] = 2
+    folder: str
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Take over a listing made by an engine that is gone, rows unchanged. No events."""
+
+    priority: ClassVar[int] = 0
+    listing: Listing
+
+
+Request = Rank | MakeThumbnails | MakePreview | MakeFilmstrip | Scan | ListSubfolders | Adopt
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores in 0..1 of rows of the listing. A later one for the same row replaces it."""
+
+    rows: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    known: bool
+    """Whether they come from the catalog."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Rows that can't be scored, and why."""
+
+    rows: list[int]
+    errors: list[MediaError]
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: int
+    """Files scored or failed."""
+    total: int
+    failed: int
+    rate: float
+    """Files a second over the last seconds."""
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to tell that does not stop the ranking."""
+
+    error: SemblanceError
+
+
+@dataclass(frozen=True)
+class ScanStarted:
+    root: str
+    recursive: bool
+    token: str
+
+
+@dataclass(frozen=True)
+class ScanFinished:
+    files: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ThumbnailMade:
+    row: int
+    thumbnail: Thumbnail | None
+    error: MediaError | None
+
+
+@dataclass(frozen=True)
+class Subfolders:
+    folder: str
+    names: list[tuple[str, bool]]
+    """Each with whether it has folders of its own."""
+
+
+RankingEvent = Scored | Failed | Progress | Notice
+
+Event = (
+    RankingEvent | ScanStarted | Listed | Unlisted | ScanFinished | ThumbnailMade | Preview | list[Raster] | Subfolders
+)
+
+T = TypeVar("T")
+
+
+# --- the methods -------------------------------------------------------------------------------------
+
+
+class Jobs(ABC):
+    """The engine's methods, over `run`."""
+
+    @abstractmethod
+    def run(self, request: Request) -> Iterator[Event]:
+        """The events of a request. Closing the iterator cancels it; a failure raises."""
+
+    @abstractmethod
+    def look_at(self, listing: Listing, rows: Sequence[int]) -> None:
+        """Say which rows are on the screen: a ranking of this listing takes them first."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it: what was scored is kept."""
+
+    def scan(self, folder: str | os.PathLike[str], *, recursive: bool = True) -> Iterator[Event]:
+        return self.run(Scan(os.fspath(folder), recursive))
+
+    def list_folder(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        recursive: bool = True,
+        on_unlisted: Callable[[FolderError], object] | None = None,
+    ) -> Listing:
+        """Scan to the end and return the listing. `on_unlisted` hears of folders that could not be read."""
+        listing = Listing(folder, recursive=recursive)
+        for event in self.scan(folder, recursive=recursive):
+            match event:
+                case ScanStarted(token=token):
+                    listing.token = token
+                case Listed():
+                    listing.append(event)
+                case Unlisted(error=error) if on_unlisted:
+                    on_unlisted(error)
+        listing.complete = True
+        return listing
+
+    def rank(
+        self, query: Query, listing: Listing, *, scorer: str = "builtin", thumbnail_pixels: int = 0
+    ) -> Iterator[Event]:
+        return self.run(Rank(query, listing, scorer, thumbnail_pixels))
+
+    def thumbnails(self, listing: Listing, rows: Sequence[int], pixels: int) -> Iterator[Event]:
+        return self.run(MakeThumbnails(listing, rows, pixels))
+
+    def preview(self, path: str | os.PathLike[str], pixels: int, at: float = 0.0) -> Preview:
+        return _only(self.run(MakePreview(os.fspath(path), pixels, at)), Preview)
+
+    def filmstrip(self, path: str | os.PathLike[str], pixels: int, frames: int) -> list[Raster]:
+        return _only(self.run(MakeFilmstrip(os.fspath(path), pixels, frames)), list)
+
+    def subfolders(self, folder: str | os.PathLike[str]) -> Subfolders:
+        return _only(self.run(ListSubfolders(os.fspath(folder))), Subfolders)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _only(events: Iterator[Event], kind: type[T]) -> T:
+    for event in events:
+        if isinstance(event, kind):
+            return event
+    raise TypeError(f"no {kind.__name__} came")

@@ -1,0 +1,328 @@
+"""The engine in a process of its own: requests go in, events come out, both over one pipe.
+
+Why a process: a driver or decoder that crashes, a model that runs out of memory, or Python code that holds the
+interpreter lock must not take the window with it or make it stutter. If the process ends unexpectedly, it is
+started again; jobs that ran are told by EngineStopped and can be asked again, and lose nothing that was committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from core.errors import EngineStopped, SemblanceError
+from core.jobs import Adopt, Event, Jobs, MakeThumbnails, Rank, Request, ScanStarted
+from core.media import Listing
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+
+SLICE_SECONDS = 0.02
+"""How long a job is stepped before jobs of the same priority have their turn."""
+RESTARTS, RESTART_SECONDS = 5, 60.0
+"""More unexpected ends than this in this time: it is not restarted again."""
+
+
+# --- messages ----------------------------------------------------------------------------------------
+# To the engine: ("start", job, Request), ("cancel", job), ("look", token, rows), ("quit",).
+# From it: (job, Event), then one (job, Ended).
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last message of a job: `error` says why if it did not simply finish."""
+
+    error: BaseException | None = None
+
+
+Message = tuple[int, Event | Ended]
+
+
+# --- the engine's process ----------------------------------------------------------------------------
+
+
+def serve(connection: Connection[Any, Any], home: str | None, workers: int | None, time_limit: float) -> None:
+    """The engine's process: runs until the connection closes."""
+    from core.engine import Engine  # heavy: SQLite's library, the decoding pool, the judges
+
+    # Ctrl+C in the terminal reaches every process of its group; the window decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        engine = Engine(home, workers=workers, time_limit=time_limit)
+    except SemblanceError as error:
+        with contextlib.suppress(OSError):
+            connection.send((0, Ended(error)))
+        return
+    with engine:
+        _Server(connection, engine).serve()
+
+
+@dataclass
+class _Job:
+    number: int
+    priority: int
+    steps: Generator[Event | None, None, None]
+    waiting: bool = field(default=False)
+
+
+class _Server:
+    """Steps the jobs in turn: the most urgent that can go on, a slice at a time."""
+
+    def __init__(self, connection: Connection[Any, Any], engine: Engine) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._inbox: deque[tuple[Any, ...]] = deque()
+        self._jobs: list[_Job] = []
+
+    def serve(self) -> None:
+        threading.Thread(target=self._receive, name="requests", daemon=True).start()
+        while self._take_requests():
+            self._engine.answered.clear()
+            job = self._next_job()
+            if job is not None:
+                self._step(job)
+            elif not self._inbox:
+                self._engine.answered.wait(0.2)
+                for job in self._jobs:
+                    job.waiting = False
+
+    def _receive(self) -> None:
+        """In a thread of its own: requests must be heard while a job runs."""
+        try:
+            while True:
+                self._inbox.append(self._connection.recv())
+                self._engine.answered.set()
+        except (EOFError, OSError):
+            # The window is gone, perhaps killed. End at once if the loop doesn't: nothing must stay behind.
+            self._inbox.append(("quit",))
+            self._engine.answered.set()
+            time.sleep(3)
+            os._exit(0)
+
+    def _take_requests(self) -> bool:
+        """Act on what came in; False when it is time to quit."""
+        while self._inbox:
+            match self._inbox.popleft():
+                case ("start", number, request):
+                    try:
+                        steps = self._engine.steps(request)
+                    except Exception as error:
+                        self._end(number, error)
+                        continue
+                    self._jobs.append(_Job(number, request.priority, steps))
+                    self._jobs.sort(key=lambda job: job.priority)
+                case ("cancel", number):
+                    for job in [job for job in self._jobs if job.number == number]:
+                        self._jobs.remove(job)
+                        job.steps.close()
+                        self._end(number, None)
+                case ("look", token, rows):
+                    self._engine.look_at(token, rows)
+                case ("quit",):
+                    for job in self._jobs:
+                        with contextlib.suppress(Exception):
+                            job.steps.close()
+                    return False
+        return True
+
+    def _next_job(self) -> _Job | None:
+        return next((job for job in self._jobs if not job.waiting), None)
+
+    def _step(self, job: _Job) -> None:
+        deadline = time.monotonic() + SLICE_SECONDS
+        try:
+            while time.monotonic() < deadline:
+                event = next(job.steps)
+                if event is None:
+                    job.waiting = True
+                    return
+                self._connection.send((job.number, event))
+        except StopIteration:
+            self._jobs.remove(job)
+            self._end(job.number, None)
+        except (BrokenPipeError, ConnectionError):
+            self._inbox.append(("quit",))
+        except Exception as error:
+            self._jobs.remove(job)
+            self._end(job.number, error)
+        else:
+            # Its slice is over: others of its priority first.
+            self._jobs.remove(job)
+            self._jobs.append(job)
+            self._jobs.sort(key=lambda job: job.priority)
+
+    def _end(self, number: int, error: BaseException | None) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionError):
+            try:
+                self._connection.send((number, Ended(error)))
+            except (TypeError, AttributeError, ValueError):  # an exception that can't be pickled
+                self._connection.send((number, Ended(RuntimeError(repr(error)))))
+
+
+# --- the client --------------------------------------------------------------------------------------
+
+
+class EngineProcess(Jobs):
+    """The engine in another process, with the methods of Engine. Requests may come from several threads."""
+
+    def __init__(
+        self, home: str | os.PathLike[str] | None = None, *, workers: int | None = None, time_limit: float = 20.0
+    ) -> None:
+        self._arguments = (os.fspath(home) if home else None, workers, time_limit)
+        self._context = multiprocessing.get_context("spawn")
+        self._lock = threading.RLock()
+        self._next_number = 1
+        self._running: set[int] = set()
+        self._tokens: set[str] = set()
+        self._backlog: deque[Message] = deque()
+        self._ends: deque[float] = deque(maxlen=RESTARTS)
+        self._closed = False
+        self._woken, self._waker = self._context.Pipe(duplex=False)
+        self.broken: BaseException | None = None
+        """Why the engine can't be used, if it ended for good."""
+        self._spawn()
+
+    def _spawn(self) -> None:
+        ours, theirs = self._context.Pipe()
+        # Not a daemon: it has children of its own, the decoding workers.
+        self._process = self._context.Process(target=serve, args=(theirs, *self._arguments), name="semblance-engine")
+        self._process.start()
+        theirs.close()
+        self.connection = ours
+        self._tokens.clear()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid or 0
+
+    def start(self, request: Request) -> int:
+        """Send a request; its events carry the number returned."""
+        with self._lock:
+            number, self._next_number = self._next_number, self._next_number + 1
+            self._running.add(number)
+            if isinstance(request, Rank | MakeThumbnails) and isinstance(request.listing, Listing):
+                request = replace(request, listing=self._shared(request.listing))
+            self._send(("start", number, request))
+            return number
+
+    def _shared(self, listing: Listing) -> str:
+        """The token of a listing that the engine surely has: one that was started again is given it anew."""
+        if listing.token not in self._tokens:
+            self._send(("start", 0, Adopt(listing)))
+            self._tokens.add(listing.token)
+        return listing.token
+
+    def cancel(self, number: int) -> None:
+        with self._lock:
+            if number in self._running:
+                self._send(("cancel", number))
+
+    def look_at(self, listing: Listing, rows: Sequence[int]) -> None:
+        with self._lock:
+            self._send(("look", listing.token, list(rows)))
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        # If the engine has just ended, `receive` will say so of every running job.
+        with contextlib.suppress(OSError):
+            self.connection.send(message)
+
+    def wake(self) -> None:
+        """Make a `receive` that waits return now. From any thread."""
+        with contextlib.suppress(OSError):
+            self._waker.send_bytes(b"w")
+
+    def receive(self, timeout: float) -> list[Message]:
+        """The messages there are, waiting at most `timeout` seconds for the first. One thread at a time."""
+        messages: list[Message] = list(self._backlog)
+        self._backlog.clear()
+        try:
+            if not messages:
+                wait([self.connection, self._woken], timeout)
+            while self._woken.poll(0):
+                self._woken.recv_bytes()
+            while self.connection.poll(0) and len(messages) < 256:
+                messages.append(self.connection.recv())
+        except (EOFError, OSError):
+            messages += self._after_an_end()
+        for number, event in messages:
+            if isinstance(event, Ended):
+                if number == 0 and event.error:
+                    self.broken = event.error
+                self._running.discard(number)
+            elif isinstance(event, ScanStarted):
+                self._tokens.add(event.token)
+        return messages
+
+    def _after_an_end(self) -> list[Message]:
+        with self._lock:
+            running, self._running = sorted(self._running), set()
+            if self._closed:
+                return []
+            self._process.join(1)
+            now = time.monotonic()
+            self._ends.append(now)
+            error: BaseException = self.broken or EngineStopped()
+            if len(self._ends) == RESTARTS and now - self._ends[0] < RESTART_SECONDS:
+                self.broken = error
+            if self.broken is None:
+                self.connection.close()
+                self._spawn()
+            else:
+                time.sleep(0.05)  # a caller that polls must not spin
+            return [(number, Ended(error)) for number in running]
+
+    def run(self, request: Request) -> Iterator[Event]:
+        if self.broken:
+            raise self.broken
+        number = self.start(request)
+        ended = False
+        try:
+            while True:
+                messages = deque(self.receive(0.5))
+                while messages:
+                    owner, event = messages.popleft()
+                    if owner != number:
+                        self._backlog.append((owner, event))
+                        continue
+                    if isinstance(event, Ended):
+                        ended = True
+                        self._backlog.extend(messages)
+                        if event.error:
+                            raise event.error
+                        return
+                    yield event
+        finally:
+            if not ended:
+                self.cancel(number)
+
+    def close(self) -> None:
+        """End the engine's process and give all its memory back."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._send(("quit",))
+        self._process.join(2)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(2)
+        self.connection.close()
+        self._woken.close()
+        self._waker.close()
+
+
+def run_quietly_when_frozen() -> None:
+    """Let a frozen program's spawned children start as workers; call first in any `main`."""
+    multiprocessing.freeze_support()
+    if sys.platform == "win32":
+        os.environ.setdefault("PYTHONUTF8", "1")

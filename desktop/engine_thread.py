@@ -1,0 +1,181 @@
+"""The background thread that runs every job of the engine, and the GUI thread's handle on it.
+
+The thread knows only the courier's interface: whether the engine lives in a process of its own (the program) or is
+a stand-in (tests) makes no difference to it. It emits what the jobs yield at most 30 times a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, Signal, Slot
+
+from core import Ended, Event, Listing, Progress, Request, Scored
+
+EMIT_SECONDS = 1 / 30
+IDLE_SECONDS = 5.0
+
+Message = tuple[int, Event | Ended]
+
+
+class Courier(Protocol):
+    """What carries requests to an engine and events back; `core.EngineProcess` is one."""
+
+    def start(self, request: Request) -> int: ...
+    def cancel(self, number: int) -> None: ...
+    def look_at(self, listing: Listing, rows: Sequence[int]) -> None: ...
+    def receive(self, timeout: float) -> list[Message]: ...
+    def wake(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Who is told of a job's events. Each is called on the GUI thread, never after the job was cancelled."""
+
+    event: Callable[[Event], object]
+    end: Callable[[], object] | None = None
+    error: Callable[[BaseException], object] | None = None
+
+
+class EngineLink(QObject):
+    """The engine as the window sees it: run a request, get its events as calls on the GUI thread."""
+
+    produced = Signal(list)
+    """list[Message], emitted by the thread, received here on the GUI thread."""
+    engine_failed = Signal(object)
+    """An exception that ended the thread itself: the engine could not be started."""
+
+    def __init__(self, open_courier: Callable[[], Courier], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._replies: dict[int, Reply] = {}
+        self._next_job = 1
+        self._thread = _EngineThread(open_courier, self)
+        self.produced.connect(self._deliver)
+        self._thread.start()
+
+    def run(
+        self,
+        request: Request,
+        on_event: Callable[[Event], object],
+        on_end: Callable[[], object] | None = None,
+        on_error: Callable[[BaseException], object] | None = None,
+    ) -> int:
+        """Start a request; returns the job's number. Either `on_end` or `on_error` is the last call."""
+        job, self._next_job = self._next_job, self._next_job + 1
+        self._replies[job] = Reply(on_event, on_end, on_error)
+        self._thread.order(("start", job, request))
+        return job
+
+    def cancel(self, job: int) -> None:
+        """Nothing more is heard of the job, from this moment."""
+        if self._replies.pop(job, None):
+            self._thread.order(("cancel", job))
+
+    def look_at(self, listing: Listing, rows: Sequence[int]) -> None:
+        """Say which rows are on the screen: a ranking takes them first."""
+        self._thread.order(("look", listing, rows))
+
+    def close(self) -> None:
+        """End the engine and wait for its thread."""
+        self._replies.clear()
+        self._thread.order(("close",))
+        self._thread.wait(10_000)
+
+    @Slot(list)
+    def _deliver(self, messages: list[Message]) -> None:
+        for job, event in messages:
+            reply = self._replies.get(job)
+            if reply is None:
+                continue  # of a job cancelled meanwhile
+            if not isinstance(event, Ended):
+                reply.event(event)
+                continue
+            del self._replies[job]
+            if event.error is None:
+                if reply.end:
+                    reply.end()
+            elif reply.error:
+                reply.error(event.error)
+            else:
+                raise event.error
+
+
+class _EngineThread(QThread):
+    """Carries orders to the engine and events back. Its signals live on the link, on the GUI thread."""
+
+    def __init__(self, open_courier: Callable[[], Courier], link: EngineLink) -> None:
+        super().__init__(link)
+        self.setObjectName("engine")
+        self._open_courier = open_courier
+        self._link = link
+        self._orders: deque[tuple[object, ...]] = deque()
+        self._courier: Courier | None = None
+
+    def order(self, order: tuple[object, ...]) -> None:
+        self._orders.append(order)
+        if self._courier is not None:
+            self._courier.wake()
+
+    def run(self) -> None:
+        try:
+            courier = self._courier = self._open_courier()
+        except Exception as error:  # shown as what it is by whoever listens
+            self._link.engine_failed.emit(error)
+            return
+        numbers: dict[int, int] = {}  # ours -> the courier's
+        jobs: dict[int, int] = {}  # and back
+        pending: list[Message] = []
+        emitted = 0.0
+        while True:
+            while self._orders:
+                match self._orders.popleft():
+                    case ("start", int(job), request):
+                        number = courier.start(request)  # type: ignore[arg-type]
+                        numbers[job], jobs[number] = number, job
+                    case ("cancel", int(job)) if job in numbers:
+                        courier.cancel(numbers[job])
+                    case ("look", Listing() as listing, rows):
+                        courier.look_at(listing, rows)  # type: ignore[arg-type]
+                    case ("close",):
+                        self._courier = None
+                        courier.close()
+                        return
+            due = emitted + EMIT_SECONDS - time.monotonic()
+            messages = courier.receive(max(due, 0.0) if pending else IDLE_SECONDS)
+            for number, event in messages:
+                if number in jobs:
+                    pending.append((jobs[number], event))
+                    if isinstance(event, Ended):
+                        del numbers[jobs.pop(number)]
+            if pending and time.monotonic() >= emitted + EMIT_SECONDS:
+                self._link.produced.emit(merged(pending))
+                pending, emitted = [], time.monotonic()
+
+
+def merged(messages: Sequence[Message]) -> list[Message]:
+    """The messages with neighbouring scores of a job joined and only its newest progress kept, order otherwise same."""
+    result: list[Message] = []
+    newest_progress = {job: index for index, (job, event) in enumerate(messages) if isinstance(event, Progress)}
+    for index, (job, event) in enumerate(messages):
+        if isinstance(event, Progress) and newest_progress[job] != index:
+            continue
+        if isinstance(event, Scored) and result:
+            before_job, before = result[-1]
+            if before_job == job and isinstance(before, Scored) and before.known == event.known:
+                result[-1] = (
+                    job,
+                    Scored(
+                        np.concatenate([before.rows, event.rows]),
+                        np.concatenate([before.scores, event.scores]),
+                        event.known,
+                    ),
+                )
+                continue
+        result.append((job, event))
+    return result

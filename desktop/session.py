@@ -1,0 +1,186 @@
+"""What is open and what is being asked: the folder, the query, the ranking under way. No widgets.
+
+The main window shows what the session says and passes on what the person does. One folder and one ranking at a time;
+a new one replaces the old at once. If the engine is started again, the session asks again by itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Signal
+
+from core import (
+    Event,
+    Failed,
+    Listed,
+    Listing,
+    Notice,
+    Progress,
+    Query,
+    Rank,
+    Scan,
+    ScanFinished,
+    ScanStarted,
+    Scored,
+    Unlisted,
+)
+from core.errors import EngineStopped, MediaError
+from desktop.engine_thread import EngineLink
+
+ASK_AGAIN = 3
+"""How often a ranking that the engine's end broke off is asked again by itself."""
+
+
+class Phase(enum.Enum):
+    """How far the ranking is."""
+
+    NONE = enum.auto()
+    RUNNING = enum.auto()
+    FINISHED = enum.auto()
+    STOPPED = enum.auto()
+    FAILED = enum.auto()
+
+
+class Session(QObject):
+    """One open folder and the question asked of it."""
+
+    listing_opened = Signal(object)
+    """Listing: a new one, still empty."""
+    listing_grew = Signal()
+    listing_finished = Signal()
+    folder_refused = Signal(str, object)
+    """Path and error: the folder can't be listed."""
+    ranking_started = Signal(object)
+    """Query."""
+    scored = Signal(object, object)
+    """Rows and scores."""
+    failed = Signal(list, list)
+    """Rows and errors."""
+    progressed = Signal(object)
+    phase_changed = Signal(object)
+    noticed = Signal(object)
+    """An exception worth a sentence; work goes on."""
+    ranking_refused = Signal(object)
+    """An exception: the query could not be asked."""
+
+    def __init__(self, link: EngineLink, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._link = link
+        self._scan_job = self._rank_job = 0
+        self._asked_again = 0
+        self.listing: Listing | None = None
+        self.query: Query | None = None
+        self.scorer = "builtin"
+        self.thumbnail_pixels = 256
+        self.phase = Phase.NONE
+        self.failures: dict[int, MediaError] = {}
+        self.unlisted: list[Unlisted] = []
+
+    # --- the folder ------------------------------------------------------------------------------
+
+    def open_folder(self, folder: str, *, recursive: bool = True) -> None:
+        """List the folder; a query that was asked before is asked of the new one."""
+        self._link.cancel(self._scan_job)
+        self._stop_ranking()
+        self.unlisted = []
+        self._scan_job = self._link.run(
+            Scan(folder, recursive),
+            self._on_scan,
+            on_error=lambda error: self._scan_failed(folder, recursive, error),
+        )
+
+    def _on_scan(self, event: Event) -> None:
+        match event:
+            case ScanStarted():
+                self.listing = Listing(event.root, recursive=event.recursive)
+                self.listing.token = event.token
+                self.failures = {}
+                self.listing_opened.emit(self.listing)
+                if self.query:
+                    self.rank(self.query)
+                else:
+                    self._enter(Phase.NONE)
+            case Listed() if self.listing is not None:
+                self.listing.append(event)
+                self.listing_grew.emit()
+            case Unlisted():
+                self.unlisted.append(event)
+            case ScanFinished() if self.listing is not None:
+                self.listing.complete = True
+                self.listing_finished.emit()
+
+    def _scan_failed(self, folder: str, recursive: bool, error: BaseException) -> None:
+        if isinstance(error, EngineStopped):
+            self.noticed.emit(error)
+            self.open_folder(folder, recursive=recursive)
+        else:
+            self.folder_refused.emit(folder, error)
+
+    # --- the question ----------------------------------------------------------------------------
+
+    def rank(self, query: Query) -> None:
+        """Ask; replaces a ranking that runs."""
+        self._asked_again = 0
+        self._rank(query)
+
+    def _rank(self, query: Query) -> None:
+        self._link.cancel(self._rank_job)
+        self.query = query
+        if self.listing is None:
+            return
+        self.failures = {}
+        self._rank_job = self._link.run(
+            Rank(query, self.listing, self.scorer, self.thumbnail_pixels),
+            self._on_ranking,
+            on_end=lambda: self._enter(Phase.FINISHED),
+            on_error=self._ranking_failed,
+        )
+        self.ranking_started.emit(query)
+        self._enter(Phase.RUNNING)
+
+    def stop(self) -> None:
+        """Stop the ranking; what is scored stays."""
+        if self.phase is Phase.RUNNING:
+            self._link.cancel(self._rank_job)
+            self._enter(Phase.STOPPED)
+
+    def clear(self) -> None:
+        """No query: the folder as it is."""
+        self._stop_ranking()
+        self.query = None
+        self._enter(Phase.NONE)
+
+    def look_at(self, rows: Sequence[int]) -> None:
+        """Say which rows are on the screen: they are judged first."""
+        if self.listing is not None and self.phase is Phase.RUNNING:
+            self._link.look_at(self.listing, rows)
+
+    def _stop_ranking(self) -> None:
+        self._link.cancel(self._rank_job)
+
+    def _on_ranking(self, event: Event) -> None:
+        match event:
+            case Scored():
+                self.scored.emit(event.rows, event.scores)
+            case Failed():
+                self.failures.update(zip(event.rows, event.errors, strict=True))
+                self.failed.emit(event.rows, event.errors)
+            case Progress():
+                self.progressed.emit(event)
+            case Notice():
+                self.noticed.emit(event.error)
+
+    def _ranking_failed(self, error: BaseException) -> None:
+        if isinstance(error, EngineStopped) and self._asked_again < ASK_AGAIN and self.query:
+            self._asked_again += 1
+            self.noticed.emit(error)
+            self._rank(self.query)
+            return
+        self._enter(Phase.FAILED)
+        self.ranking_refused.emit(error)
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.phase_changed.emit(phase)
