@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,9 @@ from core.media import Facts, Kind, Listing
 
 BUSY_SECONDS = 2.0
 """How long a statement waits for another process to finish writing before CatalogLocked."""
+
+RETRY_SECONDS = 2.0
+"""How often a catalog that could not be opened for writing is tried again."""
 
 migrations = Migrations("catalog")
 
@@ -124,13 +128,13 @@ class Catalog:
     """The catalog at `path`, made if there is none.
 
     A damaged one is set aside under another name, never deleted, and a new one begun; one that can't be written is
-    used as far as it can be read. Either is told by `notice`. Raises CatalogNewer, CatalogLocked.
+    used as far as it can be read; one that is locked is tried again. Each is told by `notice`. Raises CatalogNewer.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notice: CatalogError | None = None
-        self.writable = True
+        self._refused_at = 0.0
         self._db = self._open()
 
     def close(self) -> None:
@@ -150,10 +154,25 @@ class Catalog:
         except CatalogDamaged as error:
             self.notice = error
             return self._connect()
-        except CatalogReadOnly as error:
-            self.notice = error
-            self.writable = False
+        except (CatalogReadOnly, CatalogFull, CatalogLocked) as error:
+            self.notice, self._refused_at = error, time.monotonic()
             return self._connect_read_only()
+
+    def reopen(self) -> None:
+        """Begin anew after CatalogDamaged was raised by any other method."""
+        self._db = self._open()
+
+    def _require_writable(self) -> None:
+        """Raise what stands in the way of writing, having looked again whether it still does."""
+        if not self._refused_at:
+            return
+        if time.monotonic() - self._refused_at > RETRY_SECONDS:
+            self._refused_at = 0.0
+            self._db.conn.close()
+            self._db = self._open()
+        if self._refused_at and self.notice:
+            raise self.notice
+        self.notice = None
 
     def _connect(self) -> Database:
         conn: sqlite3.Connection | None = None
@@ -240,10 +259,6 @@ class Catalog:
                 os.replace(f"{self.path}{suffix}", f"{kept}{suffix}")
         return kept
 
-    def reopen(self) -> None:
-        """Begin anew after CatalogDamaged was raised by any other method."""
-        self._db = self._open()
-
     # --- reading ---------------------------------------------------------------------------------
 
     def resolve(
@@ -313,8 +328,7 @@ class Catalog:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """One transaction: all of it is kept or none. Raises CatalogLocked, CatalogReadOnly, CatalogFull …"""
-        if not self.writable:
-            raise CatalogReadOnly(path=str(self.path))
+        self._require_writable()
         with self._translated():
             self._db.execute("BEGIN IMMEDIATE")
             try:

@@ -209,6 +209,10 @@ class EngineProcess(Jobs):
         """Send a request; its events carry the number returned."""
         with self._lock:
             number, self._next_number = self._next_number, self._next_number + 1
+            if self.broken:
+                self._backlog.append((number, Ended(self.broken)))
+                self.wake()
+                return number
             self._running.add(number)
             if isinstance(request, Rank | MakeThumbnails) and isinstance(request.listing, Listing):
                 request = replace(request, listing=self._shared(request.listing))
@@ -247,10 +251,10 @@ class EngineProcess(Jobs):
         self._backlog.clear()
         try:
             if not messages:
-                wait([self.connection, self._woken], timeout)
+                wait([self._woken] if self.broken else [self.connection, self._woken], timeout)
             while self._woken.poll(0):
                 self._woken.recv_bytes()
-            while self.connection.poll(0) and len(messages) < 256:
+            while not self.broken and self.connection.poll(0) and len(messages) < 256:
                 messages.append(self.connection.recv())
         except (EOFError, OSError):
             messages += self._after_an_end()
@@ -274,11 +278,9 @@ class EngineProcess(Jobs):
             error: BaseException = self.broken or EngineStopped()
             if len(self._ends) == RESTARTS and now - self._ends[0] < RESTART_SECONDS:
                 self.broken = error
+            self.connection.close()
             if self.broken is None:
-                self.connection.close()
                 self._spawn()
-            else:
-                time.sleep(0.05)  # a caller that polls must not spin
             return [(number, Ended(error)) for number in running]
 
     def run(self, request: Request) -> Iterator[Event]:
