@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from core.decoding import Preview, Raster, Thumbnail
     from core.engine import Engine
+    from core.errors import MediaError, SemblanceError
     from core.jobs import (
         Event,
         Failed,
@@ -41,9 +42,50 @@ if TYPE_CHECKING:
     from core.service import Ended, EngineProcess
     from core.settings import Home, Settings, load_settings, save_settings
 
+__all__ = [
+    "FORMATS",
+    "Ended",
+    "Engine",
+    "EngineProcess",
+    "Event",
+    "Facts",
+    "Failed",
+    "Home",
+    "Jobs",
+    "Kind",
+    "ListSubfolders",
+    "Listed",
+    "Listing",
+    "MakeFilmstrip",
+    "MakePreview",
+    "MakeThumbnails",
+    "MediaError",
+    "Notice",
+    "Preview",
+    "Progress",
+    "Query",
+    "Rank",
+    "Raster",
+    "Request",
+    "Scan",
+    "ScanFinished",
+    "ScanStarted",
+    "Scored",
+    "SemblanceError",
+    "Settings",
+    "Subfolders",
+    "Thumbnail",
+    "ThumbnailMade",
+    "Unlisted",
+    "format_of",
+    "load_settings",
+    "save_settings",
+]
+
 _HOMES = {
     "core.decoding": ("Preview", "Raster", "Thumbnail"),
     "core.engine": ("Engine",),
+    "core.errors": ("MediaError", "SemblanceError"),
     "core.jobs": (
         "Event",
         "Failed",
@@ -69,8 +111,6 @@ _HOMES = {
     "core.settings": ("Home", "Settings", "load_settings", "save_settings"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

@@ -260,7 +260,12 @@ class _Run:
             return
         documents = [Document(feature=features[content]) for _, content in found]
         judged = [part.question.score(documents) for part in self.parts]
-        here = np.array([row for row, _ in found])
+        sound = ~np.isnan(np.sum(judged, axis=0))
+        if not sound.all():  # a feature that the judge can't read: learn it again
+            self._enqueue(np.array([row for (row, _), good in zip(found, sound, strict=True) if not good], np.int64))
+            found = [pair for pair, good in zip(found, sound, strict=True) if good]
+            judged = [scores[sound] for scores in judged]
+        here = np.array([row for row, _ in found], np.int64)
         ids = [content for _, content in found]
         for index, scores in enumerate(judged):
             self.content_scores[index][here] = scores

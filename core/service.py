@@ -64,7 +64,10 @@ def serve(connection: Connection[Any, Any], home: str | None, workers: int | Non
             connection.send((0, Ended(error)))
         return
     with engine:
-        _Server(connection, engine).serve()
+        server = _Server(connection, engine)
+        # Asked to end (a logout, a polite kill): keep what was judged, then go.
+        signal.signal(signal.SIGTERM, lambda *_: server.quit())
+        server.serve()
 
 
 @dataclass
@@ -96,6 +99,11 @@ class _Server:
                 for job in self._jobs:
                     job.waiting = False
 
+    def quit(self) -> None:
+        """End the loop at the next turn. From any thread or a signal handler."""
+        self._inbox.append(("quit",))
+        self._engine.answered.set()
+
     def _receive(self) -> None:
         """In a thread of its own: requests must be heard while a job runs."""
         try:
@@ -104,8 +112,7 @@ class _Server:
                 self._engine.answered.set()
         except (EOFError, OSError):
             # The window is gone, perhaps killed. End at once if the loop doesn't: nothing must stay behind.
-            self._inbox.append(("quit",))
-            self._engine.answered.set()
+            self.quit()
             time.sleep(3)
             os._exit(0)
 
@@ -151,7 +158,7 @@ class _Server:
             self._jobs.remove(job)
             self._end(job.number, None)
         except (BrokenPipeError, ConnectionError):
-            self._inbox.append(("quit",))
+            self.quit()
         except Exception as error:
             self._jobs.remove(job)
             self._end(job.number, error)

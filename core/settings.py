@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import platformdirs
 import tomli_w
@@ -54,11 +54,14 @@ class Home:
         return self.cache / "thumbnails"
 
 
+Theme = Literal["system", "dark", "light"]
+
+
 @dataclass
 class Settings:
     """What the window remembers from one start to the next."""
 
-    theme: str = "system"
+    theme: Theme = "system"
     roots: list[str] = field(default_factory=list)
     recent: list[str] = field(default_factory=list)
     last_folder: str = ""
@@ -100,6 +103,8 @@ def _from_table(table: dict[str, Any]) -> Settings:
         value = table.get(entry.name)
         if type(value) is type(getattr(settings, entry.name)):
             setattr(settings, entry.name, value)
+    if settings.theme not in get_args(Theme):
+        settings.theme = "system"
     return settings
 
 

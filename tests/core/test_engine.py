@@ -1,0 +1,324 @@
+"""Scanning and ranking through the engine: the same suite for the one in this process and the one in its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import (
+    Engine,
+    EngineProcess,
+    Event,
+    Failed,
+    Jobs,
+    Kind,
+    Listing,
+    Notice,
+    Progress,
+    Query,
+    Scored,
+    ThumbnailMade,
+)
+from core.errors import (
+    CatalogDamaged,
+    FileDamaged,
+    FileEmpty,
+    FileMisnamed,
+    FileVanished,
+    FolderMissing,
+    QueryEmpty,
+    ReferenceUnreadable,
+    ScorerUnknown,
+)
+
+COLOURS = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (30, 40, 200), "grey": (128, 128, 128)}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    noise = np.random.default_rng(1).integers(-20, 20, (60, 80, 3))
+    for name, colour in COLOURS.items():
+        pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture(params=["in this process", "in its own"])
+def engine(request: pytest.FixtureRequest, home: Path) -> Iterator[Jobs]:
+    kind = Engine if request.param == "in this process" else EngineProcess
+    with kind(home, workers=2) as engine:
+        yield engine
+
+
+def ranked(events: Iterator[Event], listing: Listing) -> list[str]:
+    """Names, best first."""
+    scores: dict[int, float] = {}
+    for event in events:
+        if isinstance(event, Scored):
+            scores.update(zip(event.rows.tolist(), event.scores.tolist(), strict=True))
+    return [listing.names[row] for row in sorted(scores, key=lambda row: -scores[row])]
+
+
+def test_ranks_a_folder_by_a_picture(engine: Jobs, photos: Path) -> None:
+    listing = engine.list_folder(photos)
+    events = list(engine.rank(Query(images=(photos / "green.png",)), listing))
+    assert ranked(iter(events), listing)[0] == "green.png"
+    last = [event for event in events if isinstance(event, Progress)][-1]
+    assert (last.done, last.total, last.failed) == (4, 4, 0)
+    for event in events:
+        if isinstance(event, Scored):
+            assert ((event.scores >= 0) & (event.scores <= 1)).all()
+            assert not event.known
+
+
+def test_the_same_question_is_answered_from_the_catalog(engine: Jobs, photos: Path) -> None:
+    listing = engine.list_folder(photos)
+    query = Query(images=(photos / "red.png",))
+    first = ranked(engine.rank(query, listing), listing)
+    events = list(engine.rank(query, engine.list_folder(photos)))
+    assert [event.known for event in events if isinstance(event, Scored)] == [True]
+    assert ranked(iter(events), listing) == first
+
+
+def test_a_new_question_opens_no_file_again(engine: Jobs, photos: Path, tmp_path: Path) -> None:
+    listing = engine.list_folder(photos)
+    outside = tmp_path / "reference.png"
+    shutil.copy(photos / "blue.png", outside)
+    list(engine.rank(Query(text="red"), listing))
+    for path in photos.iterdir():
+        path.unlink()  # gone, but what was learnt of them answers
+    assert ranked(engine.rank(Query(images=(outside,)), listing), listing)[0] == "blue.png"
+
+
+def test_moved_and_copied_files_keep_their_scores(engine: Jobs, photos: Path, home: Path) -> None:
+    query = Query(images=(photos / "red.png",))
+    list(engine.rank(query, engine.list_folder(photos)))
+    with sqlite3.connect(home / "catalog.sqlite3") as db:
+        db.execute("UPDATE scores SET score = 0.123")  # to be recognised by
+    db.close()
+    (photos / "blue.png").rename(photos / "moved.png")
+    shutil.copy(photos / "grey.png", photos / "copy.png")
+    listing = engine.list_folder(photos)
+    scores = {}
+    for event in engine.rank(query, listing):
+        if isinstance(event, Scored):
+            scores.update(zip(event.rows.tolist(), event.scores.tolist(), strict=True))
+    assert scores == {row: pytest.approx(0.123) for row in range(5)}
+
+
+def test_an_edited_file_is_judged_anew(engine: Jobs, photos: Path) -> None:
+    query = Query(images=(photos / "red.png",))
+    list(engine.rank(query, engine.list_folder(photos)))
+    shutil.copy(photos / "red.png", photos / "blue.png")
+    listing = engine.list_folder(photos)
+    assert set(ranked(engine.rank(query, listing), listing)[:2]) == {"red.png", "blue.png"}
+
+
+def test_bad_files_are_listed_with_their_reasons_and_the_rest_ranked(engine: Jobs, photos: Path) -> None:
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.jpg").write_text("no picture at all")
+    (photos / "cut.png").write_bytes((photos / "red.png").read_bytes()[:2000])
+    (photos / "gone.png").write_bytes(b"x")
+    listing = engine.list_folder(photos)
+    (photos / "gone.png").unlink()
+    for _ in range(2):  # the second time from memory
+        failures = {}
+        events = list(engine.rank(Query(text="red"), listing))
+        for event in events:
+            if isinstance(event, Failed):
+                failures |= {
+                    listing.names[row]: type(error) for row, error in zip(event.rows, event.errors, strict=True)
+                }
+        assert failures == {
+            "empty.jpg": FileEmpty,
+            "text.jpg": FileMisnamed,
+            "cut.png": FileDamaged,
+            "gone.png": FileVanished,
+        }
+        assert len(ranked(iter(events), listing)) == 4
+        last = [event for event in events if isinstance(event, Progress)][-1]
+        assert (last.done, last.total, last.failed) == (8, 8, 4)
+
+
+def test_a_minus_takes_away(engine: Jobs, photos: Path) -> None:
+    listing = engine.list_folder(photos)
+    query = Query(images=(photos / "red.png",))
+    assert ranked(engine.rank(query, listing), listing)[0] == "red.png"
+    less = Query(images=(photos / "red.png",), minus="red")
+    assert ranked(engine.rank(less, listing), listing)[0] != "red.png"
+
+
+def test_names_are_evidence_that_follows_the_name(engine: Jobs, photos: Path) -> None:
+    listing = engine.list_folder(photos)
+    assert ranked(engine.rank(Query(text="holiday"), listing), listing)  # nothing matches: scores all the same
+    (photos / "grey.png").rename(photos / "holiday.png")
+    listing = engine.list_folder(photos)
+    assert ranked(engine.rank(Query(text="holiday"), listing), listing)[0] == "holiday.png"
+
+
+def test_closing_a_ranking_cancels_it_and_keeps_what_was_scored(engine: Jobs, photos: Path) -> None:
+    for index in range(60):
+        shutil.copy(photos / "red.png", photos / f"more{index}.png")
+        with (photos / f"more{index}.png").open("ab") as file:
+            file.write(bytes([index]))  # another content, same picture
+    listing = engine.list_folder(photos)
+    query = Query(images=(photos / "red.png",))
+    events = engine.rank(query, listing)
+    seen = 0
+    for event in events:
+        if isinstance(event, Scored):
+            seen += len(event.rows)
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert 0 < seen < 64
+    again = [event for event in engine.rank(query, listing) if isinstance(event, Scored)]
+    assert again[0].known
+    assert len(again[0].rows) >= seen
+    assert sum(len(event.rows) for event in again) == 64
+
+
+def test_what_is_looked_at_is_judged_first(engine: Jobs, photos: Path) -> None:
+    for index in range(80):
+        Image.new("RGB", (40, 30), (index, 2 * index, 255 - index)).save(photos / f"x{index:02}.png")
+    listing = engine.list_folder(photos)
+    last = len(listing) - 1
+    events = engine.rank(Query(images=(photos / "red.png",)), listing)
+    order: list[int] = []
+    for event in events:
+        if not order:
+            engine.look_at(listing, [last, last - 1])
+        if isinstance(event, Scored):
+            order += event.rows.tolist()
+    assert max(order.index(last), order.index(last - 1)) < 50
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        (Query(), QueryEmpty),
+        (Query(minus="red"), QueryEmpty),
+        (Query(images=(Path("/no/such.jpg"),)), ReferenceUnreadable),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused(
+    engine: Jobs, photos: Path, query: Query, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        list(engine.rank(query, engine.list_folder(photos)))
+    assert list(engine.rank(Query(text="red"), engine.list_folder(photos)))  # and the engine lives on
+
+
+def test_an_unknown_judge_is_refused(engine: Jobs, photos: Path) -> None:
+    with pytest.raises(ScorerUnknown):
+        list(engine.rank(Query(text="red"), engine.list_folder(photos), scorer="oracle"))
+
+
+def test_a_missing_folder_is_refused(engine: Jobs) -> None:
+    with pytest.raises(FolderMissing):
+        engine.list_folder("/no/such/folder")
+
+
+def test_thumbnails_previews_and_filmstrips(engine: Jobs, photos: Path, home: Path) -> None:
+    (photos / "note.txt").write_text("first line\nsecond line")
+    (photos / "bad.png").write_bytes(b"no")
+    listing = engine.list_folder(photos)
+    made = {
+        listing.names[event.row]: event
+        for event in engine.thumbnails(listing, range(len(listing)), 32)
+        if isinstance(event, ThumbnailMade)
+    }
+    assert len(made) == 6
+    red = made["red.png"].thumbnail
+    assert red is not None
+    assert red.raster is not None
+    assert (red.raster.width, red.raster.height, red.facts.width) == (32, 24, 80)
+    note = made["note.txt"].thumbnail
+    assert note is not None
+    assert (note.kind, note.text.splitlines()[0]) == (Kind.TEXT, "first line")
+    assert made["bad.png"].error is not None
+    preview = engine.preview(photos / "red.png", 1000)
+    assert preview.raster is not None
+    assert len(preview.raster.data) == 80 * 60 * 3
+    assert engine.subfolders(photos.parent).names == [("home", True), ("photos", False)]
+
+
+def test_a_ranking_may_start_while_the_folder_is_still_listed(home: Path, photos: Path) -> None:
+    with Engine(home, workers=2) as engine:
+        from core import Rank, Scan, ScanStarted
+
+        scan = engine.steps(Scan(str(photos)))
+        started = next(scan)
+        assert isinstance(started, ScanStarted)
+        ranking = engine.steps(Rank(Query(text="red"), started.token))
+        events, scan_over = [], False
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if not scan_over:
+                scan_over = next(scan, "over") == "over"
+            event = next(ranking, "over")
+            if event == "over":
+                break
+            if event is not None:
+                events.append(event)
+        assert sum(len(event.rows) for event in events if isinstance(event, Scored)) == 4
+
+
+def test_a_catalog_damaged_while_it_is_used_is_set_aside_and_the_ranking_goes_on(home: Path, photos: Path) -> None:
+    query = Query(images=(photos / "red.png",))
+    with Engine(home, workers=2) as engine:
+        list(engine.rank(query, engine.list_folder(photos)))
+    path = home / "catalog.sqlite3"
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + os.urandom(len(data) - 4096))
+    with Engine(home, workers=2) as engine:
+        listing = engine.list_folder(photos)
+        events = list(engine.rank(query, listing))
+        assert ranked(iter(events), listing)[0] == "red.png"
+        assert any(isinstance(event, Notice) and isinstance(event.error, CatalogDamaged) for event in events)
+    assert len(list(home.glob("catalog-damaged-*.sqlite3"))) == 1
+    with Engine(home, workers=2) as engine:  # the new one holds
+        assert any(isinstance(event, Scored) and event.known for event in engine.rank(query, listing))
+
+
+def test_a_locked_catalog_is_told_once_and_the_scores_saved_when_it_is_free(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.catalog.BUSY_SECONDS", 0.05)
+    with Engine(home, workers=2) as engine:
+        listing = engine.list_folder(photos)
+        other = sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        notices, scored = 0, 0
+        for event in engine.rank(Query(text="red"), listing):
+            notices += isinstance(event, Notice)
+            if isinstance(event, Scored):
+                scored += len(event.rows)
+                if other.in_transaction and scored < 4:
+                    other.execute("ROLLBACK")
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+        other.close()
+        assert (notices, scored) == (1, 4)
+
+
+def test_two_engines_share_one_catalog(home: Path, photos: Path) -> None:
+    query = Query(text="red")
+    with Engine(home, workers=1) as one, Engine(home, workers=1) as other:
+        list(one.rank(query, one.list_folder(photos)))
+        events = list(other.rank(query, other.list_folder(photos)))
+        assert any(isinstance(event, Scored) and event.known for event in events)
