@@ -31,7 +31,7 @@ RANKED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 EXAMPLES = {
     "scan": "semblance scan FOLDER",
     "rank": 'semblance rank FOLDER --text "red car"',
-    "semblance": "semblance FOLDER",
+    "window": "semblance FOLDER",
 }
 
 Row = dict[str, Any]
@@ -49,7 +49,7 @@ def run(command: click.Command, argv: Sequence[str] | None, *, obj: object = Non
     try:
         code = command.main(argv, prog_name="semblance", obj=obj, standalone_mode=False)
     except click.UsageError as error:
-        name = error.ctx.info_name if error.ctx else None
+        name = error.ctx.command.name if error.ctx else None
         _say(f"{error.format_message()}\nTry: {EXAMPLES.get(name or '', EXAMPLES['rank'])}")
         return MISUSED
     except SemblanceError as error:

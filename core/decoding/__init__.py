@@ -1,1 +1,314 @@
-"""From a file to pixels or text, in worker processes with a time limit. Knows no judge, imports no torch."""
+"""How a file becomes pixels or text: opened once, named by its content, handed to the decoder of its format.
+
+Decoding foreign data is dangerous and slow, so programs call this through `core.decoding.pool`, in worker
+processes with a time limit. The functions here do the work in the process that calls them. Nothing here knows
+a judge or imports torch, and a decoder's library is imported only when a file needs it.
+
+A decoder is one function `(Source, View) -> Seen`, named in a row of `core.media.FORMATS`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.decoding.resize import fit, within
+from core.errors import FileEmpty, FileMisnamed, FileUnsupported, media_error_from_os
+from core.media import WHOLE_FILE, Decoded, Facts, Format, Kind, PixelPolicy, fingerprint, format_of
+
+DECODING_VERSION = 1
+"""Part of every judge's identity. Raise it when the pixels or the text that `decode` gives of a file change."""
+
+THUMBNAIL_CHARACTERS = 800
+PREVIEW_CHARACTERS = 200_000
+DOCUMENT_CHARACTERS = 2**20
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A picture for a window: RGB888, 3 bytes a pixel, rows from the top without padding."""
+
+    width: int
+    height: int
+    data: bytes
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> Raster:
+        """The raster of an array (height, width, 3)."""
+        height, width, _ = pixels.shape
+        return cls(width, height, pixels.tobytes())
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A file in small. A text document has no raster; `text` is how it begins."""
+
+    raster: Raster | None
+    text: str
+    facts: Facts
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A file in large, and what a person may want to know of it."""
+
+    raster: Raster | None
+    text: str
+    """What a text document says, or a picture's embedded caption, title and keywords."""
+    facts: Facts
+    kind: Kind
+    format: str
+    """By content, whatever the name says."""
+    details: tuple[tuple[str, str], ...]
+    """(label, value) in the order to show them. The labels are those of DETAIL_LABELS, in English."""
+
+
+DETAIL_LABELS = (
+    "Colour",
+    "Profile",
+    "Frames",
+    "Camera",
+    "Lens",
+    "Taken",
+    "Exposure",
+    "Codec",
+    "Frame rate",
+    "Sound",
+    "Encoding",
+    "Lines",
+)
+"""Every label that a Preview's details may carry, for whoever translates them."""
+
+
+# --- what decoders are given and give ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open regular file that is not empty, and the format its name promises."""
+
+    file: BinaryIO
+    size: int
+    format: Format
+
+    def head(self, length: int) -> bytes:
+        """The first bytes; the file is left at its start."""
+        self.file.seek(0)
+        data = self.file.read(length)
+        self.file.seek(0)
+        return data
+
+    def misnamed(self) -> FileMisnamed:
+        """The error that says that the content is not what the name promises."""
+        return _misnamed(self.format)
+
+
+@dataclass(frozen=True)
+class View:
+    """What is wanted of a file: how large, how many moments, and for a judge or for a person's eye."""
+
+    max_pixels: int = 0
+    """The most pixels of a frame; 0: no limit."""
+    max_side: int = 0
+    """The longest side of a frame in pixels; 0: no limit."""
+    frames: int = 1
+    """The most frames of a clip, evenly spaced."""
+    at: float | None = None
+    """The one moment of a clip that is wanted, in seconds, in place of evenly spaced ones."""
+    typical: bool = False
+    """Whether one frame that shows what the clip is about is wanted, in place of evenly spaced ones."""
+    scaled: bool = False
+    """Whether a decoder may produce reduced pixels where that is faster."""
+    faithful: bool = False
+    """For a person's eye: colour profiles are honoured and the finest filter is used."""
+    characters: int = DOCUMENT_CHARACTERS
+    """The most characters of a text."""
+    details: bool = False
+    thumbnail: int = 0
+    """Longest side of a thumbnail to be made as well, if what was decoded suffices for it; 0: none."""
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The size at which a frame of this size is wanted. Never larger than it is."""
+        if self.max_pixels:
+            width, height = fit(width, height, self.max_pixels)
+        if self.max_side:
+            width, height = within(width, height, self.max_side)
+        return width, height
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a decoder made of a file. The fields are those of `Decoded` and `Preview`."""
+
+    format: str
+    frames: Pixels | None = None
+    times: tuple[float, ...] = ()
+    text: str = ""
+    facts: Facts = field(default_factory=Facts)
+    details: tuple[tuple[str, str], ...] = ()
+    thumbnail: Raster | None = None
+
+
+Decoder = Callable[[Source, View], Seen]
+
+
+# --- what callers ask for ----------------------------------------------------------------------------
+
+
+def decode(path: str, policy: PixelPolicy, *, thumbnail: tuple[int, str] | None = None) -> Decoded:
+    """The file as a judge with this policy sees it, and the fingerprint of the very bytes that were decoded.
+
+    `thumbnail` = (longest side, cache folder): leave the thumbnail in the cache too, if it is not there yet and
+    what is decoded anyway suffices for it. Raises MediaError.
+    """
+    with _opened(path) as (source, status):
+        source, digest = _fingerprinted(source)
+        place = _thumbnail_place(path, status, source.format, thumbnail)
+        view = View(
+            max_pixels=policy.max_pixels,
+            frames=policy.frames,
+            scaled=policy.scaled,
+            thumbnail=thumbnail[0] if thumbnail and place else 0,
+        )
+        seen = _decoder(source.format)(source, view)
+        kind = source.format.kind
+        if place and seen.thumbnail:
+            import core.decoding.thumbnails as thumbnails
+
+            thumbnails.save(place, Thumbnail(seen.thumbnail, "", seen.facts, kind))
+        return Decoded(digest, kind, seen.frames, seen.times, seen.text, seen.facts)
+
+
+def make_thumbnail(path: str, pixels: int, cache: str | None) -> Thumbnail:
+    """The whole file in small, upright, its longest side at most `pixels`.
+
+    `cache` is a folder of ours where thumbnails are kept; one that is there is read without opening the file.
+    Raises MediaError.
+    """
+    row = _promised(path)
+    place = None
+    if cache and row.kind is not Kind.TEXT:
+        import core.decoding.thumbnails as thumbnails
+
+        place = thumbnails.place(cache, path, _regular(path, row), pixels)
+        if kept := thumbnails.load(place):
+            return kept
+    with _opened(path) as (source, status):
+        view = View(max_side=pixels, typical=True, scaled=True, faithful=True, characters=THUMBNAIL_CHARACTERS)
+        seen = _decoder(row)(source, view)
+    raster = Raster.of(seen.frames[0]) if seen.frames is not None else None
+    made = Thumbnail(raster, seen.text if row.kind is Kind.TEXT else "", seen.facts, row.kind)
+    if place and cache:
+        # Under the state of the file that was opened: it may have changed since we looked.
+        thumbnails.save(thumbnails.place(cache, path, status, pixels), made)
+    return made
+
+
+def make_preview(path: str, pixels: int, at: float = 0.0) -> Preview:
+    """The file in large (longest side at most `pixels`; a clip `at` seconds) with its facts. Raises MediaError."""
+    with _opened(path) as (source, _):
+        view = View(max_side=pixels, at=at, scaled=True, faithful=True, characters=PREVIEW_CHARACTERS, details=True)
+        seen = _decoder(source.format)(source, view)
+    raster = Raster.of(seen.frames[0]) if seen.frames is not None else None
+    return Preview(raster, seen.text, seen.facts, source.format.kind, seen.format, seen.details)
+
+
+def make_filmstrip(path: str, pixels: int, frames: int) -> list[Raster]:
+    """At most `frames` evenly spaced frames of a clip, each at most `pixels` on its longest side; one of a picture,
+    none of a text. Raises MediaError."""
+    with _opened(path) as (source, _):
+        view = View(max_side=pixels, frames=frames, scaled=True, faithful=True)
+        seen = _decoder(source.format)(source, view)
+    return [] if seen.frames is None else [Raster.of(frame) for frame in seen.frames]
+
+
+# --- opening -----------------------------------------------------------------------------------------
+
+_KIND_WORDS = {Kind.IMAGE: "picture", Kind.VIDEO: "clip", Kind.TEXT: "text"}
+
+
+def _misnamed(row: Format) -> FileMisnamed:
+    return FileMisnamed(expected=_KIND_WORDS[row.kind])
+
+
+def _promised(path: str) -> Format:
+    row = format_of(path)
+    if row is None:
+        raise FileUnsupported(detail=os.path.splitext(path)[1] or "no suffix")
+    return row
+
+
+def _regular(path: str, row: Format) -> os.stat_result:
+    """The file's state. Raises unless it is a regular file: opening a pipe waits, opening a device acts on it."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise media_error_from_os(error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise _misnamed(row)
+    return status
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[Source, os.stat_result]]:
+    row = _promised(path)
+    _regular(path, row)
+    # Non-blocking: what was a regular file a moment ago may be a pipe now.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise media_error_from_os(error) from error
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _misnamed(row)
+        if status.st_size == 0:
+            raise FileEmpty()
+        yield Source(file, status.st_size, row), status
+
+
+def _fingerprinted(source: Source) -> tuple[Source, bytes]:
+    """The source and its fingerprint. A file that is hashed whole is read once, and decoded from memory."""
+    try:
+        if source.size > WHOLE_FILE:
+            digest = fingerprint(source.file)
+            source.file.seek(0)
+            return source, digest
+        content = io.BytesIO(source.file.read())
+    except OSError as error:
+        raise media_error_from_os(error) from error
+    digest = fingerprint(content)
+    content.seek(0)
+    return Source(content, len(content.getbuffer()), source.format), digest
+
+
+def _thumbnail_place(path: str, status: os.stat_result, row: Format, thumbnail: tuple[int, str] | None) -> str | None:
+    """Where the thumbnail belongs, or None if none is wanted, or it is there, or it would not be kept."""
+    if thumbnail is None or row.kind is Kind.TEXT:
+        return None
+    import core.decoding.thumbnails as thumbnails
+
+    pixels, cache = thumbnail
+    place = thumbnails.place(cache, path, status, pixels)
+    return None if os.path.exists(place) else place
+
+
+@functools.cache
+def _decoder(row: Format) -> Decoder:
+    module, _, name = row.decoder.partition(":")
+    decoder: Decoder = getattr(importlib.import_module(f"core.decoding.{module}"), name)
+    return decoder

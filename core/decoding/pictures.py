@@ -1,0 +1,369 @@
+"""How a picture file becomes upright opaque RGB, by Pillow.
+
+Whatever the mode (palette, CMYK, 16 bits, floating point, alpha), a judge gets 8-bit RGB. Transparency is on
+white; of an animation the first frame counts. Embedded colour profiles are honoured for a person's eye only:
+judges were trained on pixels as stored.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+from xml.etree import ElementTree
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
+
+from core.decoding import Pixels, Raster, Seen, Source, View
+from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError
+from core.media import Facts
+
+MEGAPIXELS_LIMIT = 300
+"""The most pixels, in millions, that are decoded. 300 take 1.2 GB in Pillow."""
+
+# Pillow's own guard looks at the size in the header, before a JPEG is decoded at a reduced scale; ours is below.
+Image.MAX_IMAGE_PIXELS = None
+
+# How a file begins -> Pillow's name of the format and the module that reads it. Only these are ever tried:
+# Pillow has forty more, each another parser for hostile files, and importing them all takes 0.1 s.
+_SIGNATURES = (
+    (re.compile(rb"\xff\xd8\xff"), "JPEG", "JpegImagePlugin"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG", "PngImagePlugin"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "WEBP", "WebPImagePlugin"),
+    (re.compile(rb"GIF8[79]a"), "GIF", "GifImagePlugin"),
+    (re.compile(rb"BM"), "BMP", "BmpImagePlugin"),
+    (re.compile(rb"II[*+]\x00|MM\x00[*+]"), "TIFF", "TiffImagePlugin"),
+    (re.compile(rb"....ftyp(?:avi[fs]|m[is]f1)", re.DOTALL), "AVIF", "AvifImagePlugin"),
+)
+_HEIC = re.compile(rb"....ftyp(?:hei[cxms]|hev[cx]|m[is]f1)", re.DOTALL)
+_NAMES = {"WEBP": "WebP", "MPO": "JPEG"}
+
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode_picture(source: Source, view: View) -> Seen:
+    """The picture as one frame. Raises MediaError."""
+    # Pillow warns of odd metadata, which is nobody's concern here and would be an error under strict filters.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _translated(), _identified(source) as image:
+            return _seen(image, view)
+
+
+def _seen(image: Image.Image, view: View) -> Seen:
+    full = image.size
+    wanted = view.size(*full)
+    if view.scaled:
+        # Twice the wanted size leaves the final filter enough to work with: the error is below one level on average.
+        image.draft(image.mode, (2 * wanted[0], 2 * wanted[1]))
+    _check_size(image, full)
+    colours = _colours(image) if view.details else ""  # loading makes RGB of a palette or of 16 bits
+    image.load()
+    # Only now: a PNG may carry its EXIF after the pixels, and a TIFF is turned by loading it.
+    orientation = _orientation(image)
+    turned = orientation in (5, 6, 7, 8)
+    if view.faithful:
+        frame = _for_a_person(image, wanted)
+    else:
+        gap = 3.0 if view.scaled else None
+        frame = _resized(_opaque(image), wanted, Image.Resampling.BICUBIC, gap).convert("RGB")
+    thumbnail = None
+    if view.thumbnail:
+        small = View(max_side=view.thumbnail).size(*full)
+        if image.width >= small[0] and image.height >= small[1]:
+            thumbnail = Raster.of(_upright(_for_a_person(image, small), orientation))
+    return Seen(
+        format=_NAMES.get(image.format or "", image.format or ""),
+        frames=_upright(frame, orientation)[np.newaxis],
+        times=(0.0,),
+        text=_caption(image),
+        facts=Facts(full[1], full[0]) if turned else Facts(*full),
+        details=_details(image, colours) if view.details else (),
+        thumbnail=thumbnail,
+    )
+
+
+# --- from a file to an image -------------------------------------------------------------------------
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Pillow's many exceptions as ours. Others than these are bugs, and left to be seen as such."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except MemoryError as error:
+        raise FileUnsupported(detail="not enough memory for it") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error) as error:
+        raise _reason(error) from error
+
+
+def _reason(error: Exception) -> MediaError:
+    detail = str(error) or type(error).__name__
+    if re.search(r"unsupported|not available|unknown (pixel )?mode|not implemented", detail, re.IGNORECASE):
+        return FileUnsupported(detail=detail)
+    return FileDamaged(detail=detail)
+
+
+def _identified(source: Source) -> Image.Image:
+    head = source.head(4096)
+    for signature, name, module in _SIGNATURES:
+        if signature.match(head):
+            plugin: Any = importlib.import_module(f"PIL.{module}")
+            if name == "AVIF":
+                plugin.DEFAULT_MAX_THREADS = 1  # the pool is the parallelism
+            try:
+                return Image.open(source.file, formats=[name])
+            except UnidentifiedImageError as error:
+                if _HEIC.match(head):
+                    raise FileUnsupported(detail="HEIC") from error
+                # Pillow swallowed why; asked directly, the format's reader says it.
+                source.file.seek(0)
+                Image.OPEN[name][0](source.file, "")
+                raise
+    if _HEIC.match(head):
+        raise FileUnsupported(detail="HEIC")
+    if not any(head):
+        raise FileDamaged(detail="it holds only zeros")
+    raise source.misnamed()
+
+
+def _check_size(image: Image.Image, full: tuple[int, int]) -> None:
+    # A progressive JPEG holds all its coefficients in memory, at whatever scale it is decoded.
+    width, height = full if image.info.get("progressive") else image.size
+    megapixels = width * height / 1e6
+    if megapixels > MEGAPIXELS_LIMIT:
+        raise FileTooLarge(megapixels=round(megapixels), limit=MEGAPIXELS_LIMIT)
+
+
+# --- from an image to RGB ----------------------------------------------------------------------------
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The image as 8-bit RGB or grey, transparency on white."""
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image)
+    if image.mode == "LAB":
+        return ImageCms.applyTransform(image, _lab_to_srgb()) or image
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGB", image.size, "white")
+        ground.paste(layer, mask=layer)
+        return ground
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits or floating point, scaled so that its white stays white."""
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        # A TIFF of 12 bits arrives unscaled.
+        bits: Iterable[int] = getattr(image, "tag_v2", {}).get(258, (16,))
+        black, white = 0.0, float(2 ** min(16, max(bits)) - 1)
+    else:
+        values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+        lowest, highest = float(values.min()), float(values.max())
+        # There is no rule for how such files mean white. 1, 255 and 65535 are usual; beyond, the brightest is.
+        usual = (1.0,) if image.mode == "F" else (255.0, 65535.0)
+        black, white = min(0.0, lowest), next((level for level in usual if highest <= level), highest)
+    scaled = (values - np.float32(black)) * np.float32(255.0 / (white - black))
+    return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
+
+
+def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampling, gap: float | None) -> Image.Image:
+    return image if image.size == size else image.resize(size, resample, reducing_gap=gap)
+
+
+def _for_a_person(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """RGB at that size as a screen should show it: its embedded profile converted to sRGB."""
+    profile = image.info.get("icc_profile")
+    # A profile speaks of the stored colours, so CMYK stays CMYK until it is applied.
+    if not (profile and image.mode == "CMYK"):
+        image = _opaque(image)
+    image = _resized(image, size, Image.Resampling.LANCZOS, 3.0)
+    if profile:
+        try:
+            return ImageCms.applyTransform(image, _to_srgb(profile, image.mode)) or image.convert("RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a broken profile, or one for other colours than the file has, must not cost the picture
+    return image.convert("RGB")
+
+
+@functools.lru_cache(maxsize=16)
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+
+
+@functools.cache
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(Exception):  # metadata is hostile too, and never costs the picture
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Pixels:
+    turn = _TRANSPOSITIONS.get(orientation)
+    return np.ascontiguousarray(image if turn is None else image.transpose(turn))
+
+
+# --- what else the file says -------------------------------------------------------------------------
+
+CAPTION_BYTES = 4096
+_CAMERA_DEFAULTS = frozenset({"olympus digital camera", "sony dsc", "digital camera", "default", "untitled", "dav"})
+_XP_TITLE, _XP_COMMENT, _XP_KEYWORDS, _XP_SUBJECT = 0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F
+_XMP_BYTES = 2**18
+_DC, _RDF = "{http://purl.org/dc/elements/1.1/}", "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+
+
+def _caption(image: Image.Image) -> str:
+    """The embedded titles, captions and keywords, one a line, each once."""
+    said: dict[str, None] = {}
+    for read in (_exif_words, _png_words, _xmp_words, _iptc_words):
+        try:
+            for words in read(image):
+                line = " ".join(words.replace("\0", " ").split())
+                if line and line.casefold() not in _CAMERA_DEFAULTS:
+                    said.setdefault(line)
+        except Exception:  # metadata is hostile too, and never costs the picture
+            continue
+    return "\n".join(said).encode("utf-8", "replace")[:CAPTION_BYTES].decode("utf-8", "ignore")
+
+
+def _exif_words(image: Image.Image) -> Iterator[str]:
+    exif = image.getexif()
+    if words := exif.get(ExifTags.Base.ImageDescription):
+        yield _unlatin(words)
+    for tag in (_XP_TITLE, _XP_SUBJECT, _XP_COMMENT, _XP_KEYWORDS):
+        if isinstance(words := exif.get(tag), bytes):
+            yield words.decode("utf-16-le", "ignore")
+
+
+def _unlatin(words: str | bytes) -> str:
+    """Text that Pillow read as Latin-1, as the UTF-8 that most programs write."""
+    raw = words.encode("latin-1") if isinstance(words, str) else words
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _png_words(image: Image.Image) -> Iterator[str]:
+    for key in ("Title", "Description", "Comment"):
+        if isinstance(words := image.info.get(key), str):
+            yield words
+
+
+def _xmp_words(image: Image.Image) -> Iterator[str]:
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    if isinstance(packet, str):
+        packet = packet.encode()
+    packet = packet.strip(b"\0 \r\n\t")
+    # Entities are the one way an XML text of this size grows without bound, and no XMP uses them.
+    if not packet or len(packet) > _XMP_BYTES or b"<!" in packet:
+        return
+    root = ElementTree.fromstring(packet)
+    for name in ("title", "description", "subject"):
+        for element in root.iter(_DC + name):
+            items = [item.text or "" for item in element.iter(_RDF + "li")]
+            yield ", ".join(items) if name == "subject" else (items or [element.text or ""])[0]
+
+
+def _iptc_words(image: Image.Image) -> Iterator[str]:
+    if "photoshop" not in image.info and 33723 not in getattr(image, "tag_v2", {}):
+        return
+    from PIL import IptcImagePlugin
+
+    records = IptcImagePlugin.getiptcinfo(cast(ImageFile.ImageFile, image)) or {}
+    for key in ((2, 5), (2, 120), (2, 25)):
+        found = records.get(key, [])
+        yield ", ".join(_unlatin(words) for words in (found if isinstance(found, list) else [found]))
+
+
+def _colours(image: Image.Image) -> str:
+    mode = image.mode
+    names = {
+        "1": "Black and white",
+        "L": "Grey",
+        "LA": "Grey with transparency",
+        "P": "Palette",
+        "RGB": "RGB",
+        "RGBA": "RGB with transparency",
+        "CMYK": "CMYK",
+        "YCbCr": "YCbCr",
+        "LAB": "Lab",
+        "I": "Grey, 32 bits",
+        "F": "Grey, floating point",
+    }
+    return names.get(mode, "Grey, 16 bits" if mode.startswith("I;16") else mode)
+
+
+def _details(image: Image.Image, colours: str) -> tuple[tuple[str, str], ...]:
+    rows = [("Colour", colours)]
+    with suppress(Exception):  # metadata is hostile too, and never costs the picture
+        rows += _metadata_rows(image)
+    return tuple((label, value) for label, value in rows if value)
+
+
+def _metadata_rows(image: Image.Image) -> Iterator[tuple[str, str]]:
+    if profile := image.info.get("icc_profile"):
+        try:
+            described = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+        except (ImageCms.PyCMSError, OSError):
+            described = ""
+        yield "Profile", described.strip()
+    if (count := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
+        yield "Frames", str(count)
+    exif = image.getexif()
+    taken = exif.get_ifd(ExifTags.IFD.Exif)
+    maker, model = (_words(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
+    yield "Camera", model if model.startswith(maker) else f"{maker} {model}"
+    yield "Lens", _words(taken.get(ExifTags.Base.LensModel))
+    moment = _words(taken.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime))
+    yield "Taken", re.sub(r"^(\d{4}):(\d\d):(\d\d)", r"\1-\2-\3", moment)
+    yield "Exposure", " · ".join(_exposure(taken))
+
+
+def _words(value: object) -> str:
+    return _unlatin(value).strip("\0 ") if isinstance(value, str) else ""
+
+
+def _exposure(taken: Any) -> Iterator[str]:
+    if seconds := float(taken.get(ExifTags.Base.ExposureTime) or 0):
+        yield f"1/{round(1 / seconds)} s" if seconds < 0.3 else f"{seconds:g} s"
+    if aperture := float(taken.get(ExifTags.Base.FNumber) or 0):
+        yield f"f/{aperture:g}"
+    speed = taken.get(ExifTags.Base.ISOSpeedRatings)
+    if speed := speed[0] if isinstance(speed, tuple) else speed:
+        yield f"ISO {speed}"
+    if length := float(taken.get(ExifTags.Base.FocalLength) or 0):
+        yield f"{length:g} mm"

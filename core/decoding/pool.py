@@ -1,0 +1,303 @@
+"""How decoding runs beside the program: worker processes, a time limit for each file, crashes that cost one file.
+
+Each worker is a pebble pool of one. In a pebble pool of several, the workers share one pipe and its locks: a worker
+that is killed while it sends a result leaves the lock taken and the others stuck, and one that is killed while the
+whole pool is idle breaks the pool. Apart, each is replaced alone. Tasks wait here rather than in pebble, whose
+`cancel` kills the worker of a task that has started.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from core import decoding
+from core.decoding import Preview, Raster, Thumbnail
+from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, MediaError
+from core.media import Decoded, PixelPolicy
+
+T = TypeVar("T")
+
+MOST_WORKERS = 8
+"""Beyond, the disk and the judge are slower than the decoders."""
+CLOSING_SECONDS = 0.4
+
+_NICENESS = 5
+_BELOW_NORMAL_PRIORITY_CLASS = 0x4000
+_ATTEMPTS = 2
+
+logger = logging.getLogger(__name__)
+
+
+class Task(Generic[T]):
+    """Something a worker was asked to do."""
+
+    def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._function = function
+        self._arguments = arguments
+        self._named = named
+        self._attempts = 0
+        self._future: Future[T] = Future()
+
+    def done(self) -> bool:
+        """Whether `result` answers at once."""
+        return self._future.done()
+
+    def result(self) -> T:
+        """What the worker made of the file; waits for it. Raises MediaError, or CancelledError if it was cancelled
+        or the pool closed."""
+        return self._future.result()
+
+    def cancel(self) -> bool:
+        """Drop the task if it still waits; True if so. One that runs is left to finish."""
+        return self._future.cancel()
+
+
+class DecodingPool:
+    """Worker processes that decode files. Its methods may be called from any thread; tasks run in order of arrival.
+
+    `time_limit` is in seconds and counts from when a task runs. `on_done` is called, from any thread, whenever a
+    task is done or cancelled. Workers start when there is work for them, and end with the process that started them.
+    """
+
+    def __init__(
+        self, *, workers: int | None = None, time_limit: float = 20.0, on_done: Callable[[], None] | None = None
+    ) -> None:
+        self.workers = workers or max(1, min(os.cpu_count() or 1, MOST_WORKERS))
+        self._time_limit = time_limit
+        self._on_done = on_done
+        self._lock = threading.Lock()
+        self._waiting: deque[Task[Any]] = deque()
+        self._running: set[Task[Any]] = set()
+        # A stack: the worker that was busy last is taken first, so that no more are started than needed.
+        self._idle = [_Worker(time_limit) for _ in range(self.workers)]
+        self._all = tuple(self._idle)
+        self._closed = False
+
+    def decode(self, path: str, policy: PixelPolicy, *, thumbnail: tuple[int, str] | None = None) -> Task[Decoded]:
+        """`core.decoding.decode` in a worker."""
+        return self._submit(decoding.decode, path, policy, thumbnail=thumbnail)
+
+    def thumbnail(self, path: str, pixels: int, cache: str | None) -> Task[Thumbnail]:
+        """`core.decoding.make_thumbnail` in a worker."""
+        return self._submit(decoding.make_thumbnail, path, pixels, cache)
+
+    def preview(self, path: str, pixels: int, at: float = 0.0) -> Task[Preview]:
+        """`core.decoding.make_preview` in a worker."""
+        return self._submit(decoding.make_preview, path, pixels, at)
+
+    def filmstrip(self, path: str, pixels: int, frames: int) -> Task[list[Raster]]:
+        """`core.decoding.make_filmstrip` in a worker."""
+        return self._submit(decoding.make_filmstrip, path, pixels, frames)
+
+    def close(self) -> None:
+        """Kill the workers. Tasks that are not done raise CancelledError. Returns within half a second."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            waiting, self._waiting = self._waiting, deque()
+            running, self._running = self._running, set()
+        for task in waiting:
+            task.cancel()
+        for task in running:
+            task._future.set_exception(CancelledError())
+        # Pebble waits for its threads; a worker that the system can't kill (a dead network share) must not hold us.
+        ends = [threading.Thread(target=worker.stop, daemon=True) for worker in self._all]
+        for end in ends:
+            end.start()
+        deadline = time.monotonic() + CLOSING_SECONDS
+        for end in ends:
+            end.join(max(0.0, deadline - time.monotonic()))
+
+    def __enter__(self) -> DecodingPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _submit(self, function: Callable[..., T], *arguments: Any, **named: Any) -> Task[T]:
+        task = Task(function, arguments, named)
+        if self._on_done is not None:
+            on_done = self._on_done
+            task._future.add_done_callback(lambda _: on_done())
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            self._waiting.append(task)
+        self._dispatch()
+        return task
+
+    def _dispatch(self) -> None:
+        while True:
+            with self._lock:
+                if self._closed or not self._waiting or not self._idle:
+                    return
+                task = self._waiting.popleft()
+                if not task._future.set_running_or_notify_cancel():
+                    continue
+                worker = self._idle.pop()
+                self._running.add(task)
+            self._start(worker, task)
+
+    def _start(self, worker: _Worker, task: Task[Any]) -> None:
+        task._attempts += 1
+        if ran := worker.schedule(_attempt, (task._function, task._arguments, task._named)):
+            ran.add_done_callback(lambda ran: self._finish(worker, task, ran))
+
+    def _finish(self, worker: _Worker, task: Task[Any], ran: Future[_Outcome]) -> None:
+        """On a thread of pebble's, when a worker is through with a task, one way or another."""
+        try:
+            outcome = ran.result()
+        except TimeoutError:
+            limit = self._time_limit
+            outcome = _Outcome(error=DecodingTimedOut(seconds=int(limit) if limit == int(limit) else limit))
+        except ProcessExpired:
+            # It may have died in the middle of a message, so its pipe is not to be trusted again.
+            worker.replace()
+            outcome = _Outcome(error=DecodingCrashed())
+        except BrokenProcessPool:
+            # The worker died before it had taken the task, which is not the file's fault; unless it happens again.
+            worker.replace()
+            if task._attempts < _ATTEMPTS:
+                self._start(worker, task)
+                return
+            outcome = _Outcome(error=DecodingCrashed())
+        if outcome.trace:
+            logger.warning("Unexpected error in a decoder, given %r:\n%s", task._arguments, outcome.trace)
+        with self._lock:
+            if self._closed:
+                return  # `close` has answered for the task
+            self._running.discard(task)
+            self._idle.append(worker)
+        self._dispatch()  # first, so that the worker is busy while the result is dealt with
+        if outcome.error is None:
+            task._future.set_result(outcome.value)
+        else:
+            task._future.set_exception(outcome.error)
+
+
+class _Worker:
+    """A pebble pool of one process, started when first needed and replaced when it breaks."""
+
+    def __init__(self, time_limit: float) -> None:
+        self._time_limit = time_limit
+        self._lock = threading.Lock()
+        self._pool: ProcessPool | None = None
+        self._stopped = False
+
+    def schedule(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> Future[T] | None:
+        """Have the process run the function; None once it was stopped."""
+        with self._lock, _without_interrupts():
+            for pool in (self._pool, None):
+                if self._stopped:
+                    return None
+                if pool is None:
+                    pool = self._pool = ProcessPool(
+                        max_workers=1, initializer=_prepare, context=multiprocessing.get_context("spawn")
+                    )
+                with suppress(RuntimeError):  # the process died while idle: once more, with a new one
+                    return pool.schedule(function, args=arguments, timeout=self._time_limit)
+                _end(pool)
+        raise RuntimeError("worker processes can't be started")
+
+    def replace(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            _end(pool)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+
+
+def _end(pool: ProcessPool) -> None:
+    """Stop a pool without waiting for it; also from one of its own threads, which can't wait for itself."""
+    pool.stop()  # type: ignore[no-untyped-call]
+    threading.Thread(target=pool.join, daemon=True).start()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes and threads started inside don't get the terminal's Ctrl+C: it is for the program to decide what
+    it means. (Workers ignore it anyway, but only once Python has started in them.)"""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# --- in the worker -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of a task. An exception travels as data: one that can't be unpickled would break the pool."""
+
+    value: Any = None
+    error: MediaError | None = None
+    trace: str = ""
+    """Where an error that is a bug came from."""
+
+
+def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Outcome:
+    try:
+        return _Outcome(function(*arguments, **named))
+    except MediaError as error:
+        return _Outcome(error=error)
+    except Exception as error:  # hostile files make decoders raise anything
+        return _Outcome(error=FileDamaged(detail=f"{type(error).__name__}: {error}"), trace=traceback.format_exc())
+
+
+def _prepare() -> None:
+    """Make a fresh process a worker."""
+    # Pebble ends workers by SIGTERM and has Python handle it, which waits for C code to return; the default doesn't.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _yield_to_the_window()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _yield_to_the_window() -> None:
+    with suppress(OSError):
+        if sys.platform == "win32":
+            import ctypes
+
+            kernel = ctypes.windll.kernel32
+            kernel.SetPriorityClass(kernel.GetCurrentProcess(), _BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            os.nice(_NICENESS)
+
+
+def _end_with_parent() -> None:
+    # An idle worker sees its pipe close; a busy one would only find out when, if ever, it is through.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,296 @@
+"""Which frames of a clip are looked at, and how they are reached and become upright RGB, by PyAV (FFmpeg).
+
+A clip is divided into as many equal parts as frames are wanted; each part is seen at its middle. Reaching a moment
+exactly means decoding everything from the keyframe before it, so a keyframe at most a quarter of a part earlier is
+taken instead: a film costs a few keyframes, and a short clip never more than one pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, Interpolation
+from av.video.stream import VideoStream
+
+from core.decoding import Pixels, Raster, Seen, Source, View
+from core.errors import FileDamaged, FileTooLarge, FileUnsupported
+from core.media import Facts
+
+MEGAPIXELS_LIMIT = 150
+"""The most pixels of one frame, in millions: a decoder holds up to 16 of them. 8K is 33."""
+
+# Demuxers that never leave the file they are given. Others (playlists, concatenation scripts) open what is
+# written in it, even over the network.
+_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg"
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
+_SIGNATURE = re.compile(
+    rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1a\x45\xdf\xa3|RIFF....AVI |OggS|FLV\x01|\x47.{187}\x47", re.DOTALL
+)
+_STILL_PICTURE = re.compile(rb"....ftyp(?:avi[fs]|hei[cxms]|hev[cx]|m[is]f1)", re.DOTALL)
+_NAMES = {"avi": "AVI", "mpegts": "MPEG-TS", "mpeg": "MPEG", "flv": "Flash video", "asf": "ASF", "ogg": "Ogg"}
+
+_TYPICAL_MOMENTS = (0.15, 0.3, 0.5, 0.7, 0.05)
+"""Where a frame that stands for the clip is looked for, as parts of its length: past the titles, then on."""
+_FLAT_DEVIATION = 12.0
+"""Standard deviation of a frame's grey levels (0..255) below which it shows nothing: black, white, a fade."""
+_TITLES = 0.1
+"""The part of a clip's length in which a frame that stands for it is not looked for."""
+
+_FILTER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+
+
+@dataclass(frozen=True)
+class _Moment:
+    time: float
+    """Seconds from the clip's start."""
+    earliest: float
+    """A keyframe from here on, in seconds, will do as well."""
+
+
+def decode_clip(source: Source, view: View) -> Seen:
+    """The wanted frames of the clip; fewer if it is shorter, or broken towards its end. Raises MediaError."""
+    with _opened(source) as container:
+        clip = _Clip(container)
+        small = replace(view, max_side=view.thumbnail, max_pixels=0)
+        frames, times, thumbnail = [], [], None
+        for time, frame in clip.typical() if view.typical else clip.frames_at(_moments(view, clip.duration)):
+            frames.append(clip.rendered(frame, view))
+            times.append(time)
+            if view.thumbnail and (thumbnail is None or _flat(thumbnail)) and time >= _TITLES * clip.duration:
+                thumbnail = clip.rendered(frame, small)
+        if not frames:
+            raise FileDamaged(detail="no frame of it can be decoded")
+        return Seen(
+            format=_container_name(container, source),
+            frames=np.stack(frames),
+            times=tuple(times),
+            facts=Facts(*clip.size, clip.duration),
+            details=tuple(clip.details()) if view.details else (),
+            thumbnail=None if thumbnail is None else Raster.of(thumbnail),
+        )
+
+
+def _moments(view: View, duration: float) -> list[_Moment]:
+    if view.at is not None:
+        time = min(max(view.at, 0.0), duration)
+        return [_Moment(time, time)]
+    part = duration / view.frames
+    return [_Moment((index + 0.5) * part, (index + 0.25) * part) for index in range(view.frames)]
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[InputContainer]:
+    try:
+        container = av.open(source.file, "r", options=_OPTIONS, metadata_errors="ignore", buffer_size=2**18)
+    except av.error.FFmpegError as error:
+        head = source.head(4096)
+        if _SIGNATURE.match(head) and not _STILL_PICTURE.match(head):
+            raise FileDamaged(detail=_words(error)) from error
+        raise source.misnamed() from error
+    with container:
+        try:
+            yield container
+        except av.error.LookupError as error:
+            raise FileUnsupported(detail=_words(error)) from error
+        except av.error.FFmpegError as error:
+            raise FileDamaged(detail=_words(error)) from error
+
+
+def _words(error: av.error.FFmpegError) -> str:
+    return error.strerror or type(error).__name__
+
+
+class _Clip:
+    """An open container and its picture track; times are seconds from the track's start."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self._stream = _picture_track(container)
+        self._context = self._stream.codec_context
+        self._context.thread_count = 1  # the pool is the parallelism
+        megapixels = self._context.width * self._context.height / 1e6
+        if megapixels > MEGAPIXELS_LIMIT:
+            raise FileTooLarge(megapixels=round(megapixels), limit=MEGAPIXELS_LIMIT)
+        self._base = self._stream.time_base or Fraction(1, av.time_base)
+        self._start = self._stream.start_time or 0
+        self._rotation = 0
+        self.duration = self._duration()
+
+    def _duration(self) -> float:
+        if self._stream.duration:
+            return float(self._stream.duration * self._base)
+        if self._container.duration:
+            return self._container.duration / av.time_base
+        # A recording that was never finished says nothing: what is there has to be counted.
+        end = self._start
+        with suppress(av.error.FFmpegError):
+            for packet in self._container.demux(self._stream):
+                end = max(end, (_stamp(packet) or 0) + (packet.duration or 0))
+        return float((end - self._start) * self._base)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as shown: pixels made square, and upright once a frame was decoded."""
+        width, height = self._square(self._context.width, self._context.height)
+        return (height, width) if self._rotation % 180 else (width, height)
+
+    def _square(self, width: int, height: int) -> tuple[int, int]:
+        shape = self._stream.sample_aspect_ratio
+        return (max(1, round(width * shape)) if shape else width), height
+
+    # --- reaching frames ---
+
+    def frames_at(self, moments: Sequence[_Moment]) -> Iterator[tuple[float, VideoFrame]]:
+        """(seconds, frame) for each of the moments, which must rise. No frame comes twice."""
+        last = None
+        for run in self._runs(moments):
+            for stamp, frame in self._decoded(run):
+                if stamp != last:
+                    last = stamp
+                    self._rotation = frame.rotation
+                    yield float((stamp - self._start) * self._base), frame
+
+    def typical(self) -> Iterator[tuple[float, VideoFrame]]:
+        """One frame that stands for the clip: the first of several that is not flat, else the least flat."""
+        best, deviation = None, -1.0
+        for part in _TYPICAL_MOMENTS:
+            time = part * self.duration
+            for found in self.frames_at([_Moment(time, time - _TITLES * self.duration)]):
+                spread = _deviation(self.rendered(found[1], View(max_side=64)))
+                if spread > deviation:
+                    best, deviation = found, spread
+            if deviation >= _FLAT_DEVIATION:
+                break
+        if best:
+            yield best
+
+    def _runs(self, moments: Sequence[_Moment]) -> list[list[int]]:
+        """Time stamps to decode, grouped by the keyframe from which they are reached."""
+        runs: list[list[int]] = []
+        previous = None
+        for moment in moments:
+            stamp = self._stamp_of(moment.time)
+            keyframe = self._keyframe_before(stamp)
+            if keyframe is None:
+                continue  # beyond a damaged tail
+            if self._stamp_of(moment.earliest) <= keyframe < stamp:
+                stamp = keyframe
+            if keyframe == previous:
+                runs[-1].append(stamp)
+            else:
+                runs.append([stamp])
+            previous = keyframe
+        # A track that can't be searched is decoded from where it starts.
+        return runs or [[self._stamp_of(moment.time) for moment in moments]]
+
+    def _stamp_of(self, time: float) -> int:
+        return self._start + int(time / self._base)
+
+    def _keyframe_before(self, stamp: int) -> int | None:
+        """Where decoding has to start to reach a time stamp, read from the container without decoding."""
+        try:
+            self._container.seek(stamp, stream=self._stream)
+            return next((_stamp(packet) for packet in self._container.demux(self._stream) if packet.size), None)
+        except av.error.FFmpegError:
+            return None
+
+    def _decoded(self, stamps: list[int]) -> Iterator[tuple[int, VideoFrame]]:
+        """The frames shown at these time stamps, decoding forward from the keyframe before the first."""
+        wanted = iter(stamps)
+        stamp = next(wanted)
+        with suppress(av.error.FFmpegError):  # no index: the demuxer stands at the start
+            self._container.seek(stamp, stream=self._stream)
+        shown: tuple[int, VideoFrame] | None = None
+        for found in self._decoded_onwards():
+            while found[0] > stamp:
+                yield shown or found
+                if (following := next(wanted, None)) is None:
+                    return
+                stamp = following
+            shown = found
+            if found[0] == stamp:
+                yield found
+                if (following := next(wanted, None)) is None:
+                    return
+                stamp = following
+        if shown:
+            yield shown
+
+    def _decoded_onwards(self) -> Iterator[tuple[int, VideoFrame]]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                return  # a damaged tail: what was decoded so far counts
+            if packet is None:
+                return
+            with suppress(av.error.InvalidDataError):  # one broken frame; the next may be whole
+                for frame in packet.decode():
+                    stamp = _stamp(frame)
+                    yield self._start if stamp is None else stamp, frame
+
+    # --- showing them ---
+
+    def rendered(self, frame: VideoFrame, view: View) -> Pixels:
+        """The frame as RGB, square pixels, upright, at the size the view wants."""
+        width, height = view.size(*self._square(self._context.width, self._context.height))
+        colours = None
+        if frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb:
+            # What players assume: high definition is BT.709, what is smaller BT.601.
+            colours = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
+        rgb = frame.reformat(width, height, "rgb24", colours, interpolation=_FILTER, threads=1).to_ndarray()
+        return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)), dtype=np.uint8)
+
+    def details(self) -> Iterator[tuple[str, str]]:
+        yield "Codec", self._context.codec.canonical_name
+        if rate := self._stream.average_rate:
+            yield "Frame rate", f"{float(rate):.5g}"
+        if self._context.pix_fmt:
+            yield "Colour", self._context.pix_fmt
+        if sound := self._container.streams.audio:
+            yield "Sound", sound[0].codec_context.codec.canonical_name
+
+
+def _picture_track(container: InputContainer) -> VideoStream:
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:
+            continue  # the cover of a sound file
+        if stream.codec_context is None:
+            raise FileUnsupported(detail=f"codec {stream.codec_tag}")
+        return stream
+    raise FileUnsupported(detail="sound without a picture" if container.streams.audio else "no picture track")
+
+
+def _stamp(timed: Packet[VideoStream] | VideoFrame) -> int | None:
+    # AVI has decoding times only.
+    return timed.dts if timed.pts is None else timed.pts
+
+
+def _deviation(pixels: Pixels) -> float:
+    return float(pixels.mean(axis=2).std())
+
+
+def _flat(pixels: Pixels) -> bool:
+    return _deviation(pixels) < _FLAT_DEVIATION
+
+
+def _container_name(container: InputContainer, source: Source) -> str:
+    if container.format.name.startswith("mov,"):
+        brand = container.metadata.get("major_brand", "qt").strip()
+        return "QuickTime" if brand == "qt" else "MP4"
+    if container.format.name.startswith("matroska"):
+        return source.format.name if source.format.name == "WebM" else "Matroska"
+    return _NAMES.get(container.format.name, container.format.name)
