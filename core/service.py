@@ -190,8 +190,9 @@ class EngineProcess(Jobs):
         self._lock = threading.RLock()
         self._next_number = 1
         self._running: set[int] = set()
+        self._unheard: set[int] = set()  # cancelled, and nobody listens any more
         self._tokens: set[str] = set()
-        self._backlog: deque[Message] = deque()
+        self._backlog: list[Message] = []  # of jobs whose turn to be heard is yet to come
         self._ends: deque[float] = deque(maxlen=RESTARTS)
         self._closed = False
         self._woken, self._waker = self._context.Pipe(duplex=False)
@@ -254,29 +255,38 @@ class EngineProcess(Jobs):
 
     def receive(self, timeout: float) -> list[Message]:
         """The messages there are, waiting at most `timeout` seconds for the first. One thread at a time."""
-        messages: list[Message] = list(self._backlog)
-        self._backlog.clear()
+        kept, self._backlog = self._backlog, []
+        return kept + self._read(0 if kept else timeout)
+
+    def _read(self, timeout: float) -> list[Message]:
+        messages: list[Message] = []
         try:
-            if not messages:
-                wait([self._woken] if self.broken else [self.connection, self._woken], timeout)
+            wait([self._woken] if self.broken else [self.connection, self._woken], timeout)
             while self._woken.poll(0):
                 self._woken.recv_bytes()
             while not self.broken and self.connection.poll(0) and len(messages) < 256:
-                messages.append(self.connection.recv())
+                number, event = self.connection.recv()
+                if number == 0:  # of the process itself, not of a job: it could not start, or took over a listing
+                    if event.error:
+                        self.broken = event.error
+                        messages += self._after_an_end()
+                    continue
+                if isinstance(event, Ended):
+                    self._running.discard(number)
+                elif isinstance(event, ScanStarted):
+                    self._tokens.add(event.token)
+                if number not in self._unheard:
+                    messages.append((number, event))
+                elif isinstance(event, Ended):
+                    self._unheard.discard(number)
         except (EOFError, OSError):
             messages += self._after_an_end()
-        for number, event in messages:
-            if isinstance(event, Ended):
-                if number == 0 and event.error:
-                    self.broken = event.error
-                self._running.discard(number)
-            elif isinstance(event, ScanStarted):
-                self._tokens.add(event.token)
         return messages
 
     def _after_an_end(self) -> list[Message]:
         with self._lock:
-            running, self._running = sorted(self._running), set()
+            running, self._running = sorted(self._running - self._unheard), set()
+            self._unheard.clear()
             if self._closed:
                 return []
             self._process.join(1)
@@ -296,23 +306,26 @@ class EngineProcess(Jobs):
         number = self.start(request)
         ended = False
         try:
-            while True:
-                messages = deque(self.receive(0.5))
-                while messages:
-                    owner, event = messages.popleft()
-                    if owner != number:
-                        self._backlog.append((owner, event))
-                        continue
+            while not ended:
+                for event in self._receive_of(number, 0.5):
                     if isinstance(event, Ended):
                         ended = True
-                        self._backlog.extend(messages)
                         if event.error:
                             raise event.error
-                        return
-                    yield event
+                    else:
+                        yield event
         finally:
             if not ended:
+                self._unheard.add(number)
                 self.cancel(number)
+
+    def _receive_of(self, number: int, timeout: float) -> list[Event | Ended]:
+        """The messages of one job; those of others are kept for whoever asks for them."""
+        if not any(owner == number for owner, _ in self._backlog):
+            self._backlog += self._read(timeout)
+        mine = [event for owner, event in self._backlog if owner == number]
+        self._backlog = [message for message in self._backlog if message[0] != number]
+        return mine
 
     def close(self) -> None:
         """End the engine's process and give all its memory back."""
