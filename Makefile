@@ -1,2 +1,51 @@
-check:
-	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/python -m pytest
+# Everything happens in .venv. `make run` and `make test` set it up first if need be.
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: setup run test lint check bench screenshots samples clean
+
+setup: $(READY)
+
+# Made again when what it is made from changes.
+$(READY): pyproject.toml packaging/constraints.txt
+	@python=$$(PYTHON="$(PYTHON)" packaging/find_python.sh) && \
+	if command -v uv >/dev/null; then \
+		{ [ -x $(BIN)/python ] || uv venv --quiet --python "$$python" .venv; } && \
+		uv pip install --quiet --python $(BIN)/python -e '.[dev]' -c packaging/constraints.txt; \
+	else \
+		{ [ -x $(BIN)/pip ] || "$$python" -m venv .venv; } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c packaging/constraints.txt; \
+	fi
+	@touch $@
+
+run: $(READY)
+	@packaging/system_packages.sh run
+	@$(BIN)/semblance
+
+test: $(READY)
+	@packaging/system_packages.sh test
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint
+	@$(MAKE) --no-print-directory test
+
+bench: $(READY)
+	@packaging/system_packages.sh test
+	@$(BIN)/python -m pytest tests/bench --override-ini=addopts=--import-mode=importlib -s
+
+screenshots: $(READY)
+	@packaging/system_packages.sh test
+	@$(BIN)/python packaging/screenshots.py
+
+# The sample library in resources/samples; committed, so only needed after a change to how it is drawn.
+samples: $(READY)
+	@$(BIN)/python -m resources.draw_samples
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -281,6 +281,12 @@ def _prepare() -> None:
     # Pebble ends workers by SIGTERM and has Python handle it, which waits for C code to return; the default doesn't.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _yield_to_the_window()
+    # C libraries grumble there about broken files, into the terminal of whoever ranks a folder. What matters is
+    # returned; a crash is told by the exit code.
+    with suppress(OSError):
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 2)
+        os.close(silence)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

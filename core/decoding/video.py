@@ -92,11 +92,13 @@ def _moments(view: View, duration: float) -> list[_Moment]:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[InputContainer]:
+    head = source.head(4096)
+    if _STILL_PICTURE.match(head):  # in the same container as MP4
+        raise source.misnamed()
     try:
         container = av.open(source.file, "r", options=_OPTIONS, metadata_errors="ignore", buffer_size=2**18)
     except av.error.FFmpegError as error:
-        head = source.head(4096)
-        if _SIGNATURE.match(head) and not _STILL_PICTURE.match(head):
+        if _SIGNATURE.match(head):
             raise FileDamaged(detail=_words(error)) from error
         raise source.misnamed() from error
     with container:

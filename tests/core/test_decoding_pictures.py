@@ -1,0 +1,560 @@
+"""What arrives of a picture file: pixels, size, words, and the right error where there is nothing to show."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from core.decoding import Preview, Raster, decode, make_filmstrip, make_preview, make_thumbnail, pictures
+from core.decoding.resize import fit, within
+from core.errors import (
+    FileDamaged,
+    FileEmpty,
+    FileForbidden,
+    FileMisnamed,
+    FileTooLarge,
+    FileUnsupported,
+    FileVanished,
+    MediaError,
+)
+from core.media import Decoded, Facts, Kind, PixelPolicy, fingerprint
+
+ALL = PixelPolicy(max_pixels=10**9)
+SMALL = PixelPolicy(max_pixels=32 * 32)
+
+sizes = st.integers(1, 70_000)
+
+
+# --- sizes -------------------------------------------------------------------------------------------
+
+
+@given(sizes, sizes, st.integers(1, 10**7))
+def test_fit_keeps_shape_and_limit(width: int, height: int, limit: int) -> None:
+    w, h = fit(width, height, limit)
+    assert 1 <= w <= width
+    assert 1 <= h <= height
+    assert w * h <= limit
+    assert fit(height, width, limit) == (h, w)
+    if width * height <= limit:
+        assert (w, h) == (width, height)
+    elif min(w, h) > 1:
+        # Each side is rounded down by less than one pixel of the exact size.
+        exact = (limit / (width * height)) ** 0.5
+        assert w > width * exact - 1.001
+        assert h > height * exact - 1.001
+
+
+@given(sizes, sizes, st.integers(1, 4096))
+def test_within_keeps_shape_and_limit(width: int, height: int, side: int) -> None:
+    w, h = within(width, height, side)
+    assert max(w, h) == min(side, max(width, height))
+    assert min(w, h) >= 1
+    assert abs(w / width - h / height) <= 1 / min(width, height)
+
+
+# --- pixels ------------------------------------------------------------------------------------------
+
+
+def pixels_of(path: Path, policy: PixelPolicy = ALL) -> np.ndarray:
+    decoded = decode(str(path), policy)
+    assert decoded.kind is Kind.IMAGE
+    assert decoded.times == (0.0,)
+    assert decoded.frames is not None
+    assert decoded.frames.dtype == np.uint8
+    assert decoded.frames.flags.c_contiguous
+    assert decoded.frames.ndim == 4
+    assert decoded.frames.shape[0] == 1
+    return decoded.frames[0]
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "gif", "webp", "avif", "jpg"])
+def test_every_format_arrives(tmp_path: Path, quadrants_image: Image.Image, suffix: str) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    quadrants_image.save(path)
+    pixels = pixels_of(path)
+    assert pixels.shape == (48, 64, 3)
+    # In the middle of each colour, away from the edges that lossy formats smear.
+    for y, x in ((12, 16), (12, 48), (36, 16), (36, 48)):
+        assert np.abs(pixels[y, x].astype(int) - quadrants_image.getpixel((x, y))).max() <= 12
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "avif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(
+    tmp_path: Path, quadrants_image: Image.Image, suffix: str, orientation: int
+) -> None:
+    path = tmp_path / f"turned.{suffix}"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    quadrants_image.save(path, exif=exif, quality=95)
+    with Image.open(path) as stored:
+        expected = ImageOps.exif_transpose(stored).convert("RGB")
+    pixels = pixels_of(path)
+    assert pixels.shape == (expected.height, expected.width, 3)
+    assert np.abs(pixels.astype(int) - np.asarray(expected)).max() <= 2
+    decoded = decode(str(path), ALL)
+    assert decoded.facts == Facts(expected.width, expected.height)
+    thumbnail = make_thumbnail(str(path), 32, None).raster
+    assert thumbnail is not None
+    assert (thumbnail.width, thumbnail.height) == within(expected.width, expected.height, 32)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"])
+def test_every_mode_keeps_white_white_and_black_black(tmp_path: Path, mode: str) -> None:
+    levels = np.zeros((8, 8), np.uint8)
+    levels[:, 4:] = 255
+    grey = Image.fromarray(levels)
+    if mode == "I;16":
+        image = Image.fromarray(levels.astype(np.uint16) * 257)
+    elif mode == "I":
+        image = Image.fromarray(levels.astype(np.int32) * 257)
+    elif mode == "F":
+        image = Image.fromarray(levels.astype(np.float32) / 255)
+    elif mode == "LAB":
+        lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+        image = ImageCms.applyTransform(grey.convert("RGB"), lab)
+    else:
+        image = grey.convert("RGB").convert(mode)
+    path = tmp_path / "picture.tif"
+    image.save(path)
+    pixels = pixels_of(path).astype(int)
+    assert pixels[:, 1].max() <= 2
+    assert pixels[:, 6].min() >= 253
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    for name in ("ramp.png", "ramp.tif"):
+        Image.fromarray(ramp).save(tmp_path / name)
+        np.testing.assert_array_equal(pixels_of(tmp_path / name)[:, :, 0].ravel(), np.arange(256))
+
+
+def test_floating_point_beyond_one_is_scaled_to_its_brightest(tmp_path: Path) -> None:
+    values = np.array([[0.0, 2.0, 4.0, np.nan]], np.float32)
+    path = tmp_path / "hdr.tif"
+    Image.fromarray(values).save(path)
+    assert pixels_of(path)[0, :, 0].tolist() == [0, 128, 255, 0]
+
+
+def test_a_picture_of_one_level_is_no_division_by_zero(tmp_path: Path) -> None:
+    for name, array in (("float.tif", np.zeros((4, 4), np.float32)), ("int.tif", np.zeros((4, 4), np.int32))):
+        Image.fromarray(array).save(tmp_path / name)
+        assert pixels_of(tmp_path / name).max() == 0
+
+
+def test_transparency_is_on_white(tmp_path: Path) -> None:
+    glass = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    glass.putpixel((0, 0), (255, 0, 0, 255))
+    glass.putpixel((1, 0), (0, 0, 0, 128))
+    palette = glass.convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE)
+    transparent = palette.getpixel((4, 4))
+    glass.save(tmp_path / "glass.png")
+    glass.save(tmp_path / "glass.webp", lossless=True)
+    palette.save(tmp_path / "palette.png", transparency=transparent)
+    palette.save(tmp_path / "palette.gif", transparency=transparent)
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "key.png", transparency=(255, 0, 0))
+    for name in ("glass.png", "glass.webp"):
+        pixels = pixels_of(tmp_path / name)
+        assert pixels[0, 0].tolist() == [255, 0, 0]
+        assert np.abs(pixels[0, 1].astype(int) - 127).max() <= 1
+        assert pixels[4, 4].tolist() == [255, 255, 255]
+    for name in ("palette.png", "palette.gif", "key.png"):
+        assert pixels_of(tmp_path / name)[4, 4].tolist() == [255, 255, 255], name
+
+
+def test_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "lime")]
+    for name in ("moving.gif", "moving.webp", "moving.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100)
+        pixels = pixels_of(tmp_path / name).astype(int)
+        assert np.abs(pixels - (255, 0, 0)).max() <= 8, name
+        assert ("Frames", "3") in make_preview(str(tmp_path / name), 16).details
+
+
+def test_reduction_keeps_shape_and_colour(tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (2000, 2), "#336699").save(path)
+    pixels = pixels_of(path, SMALL)
+    assert pixels.shape == (1, 1011, 3)
+    assert (pixels == (0x33, 0x66, 0x99)).all()
+    Image.new("RGB", (10, 10)).save(path)
+    assert pixels_of(path, SMALL).shape == (10, 10, 3), "smaller pictures are left as they are"
+
+
+def test_scaled_decoding_differs_little(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rough = Image.fromarray(rng.integers(0, 256, (75, 100, 3), np.uint8)).resize((1600, 1200), Image.Resampling.BICUBIC)
+    path = tmp_path / "photo.jpg"
+    rough.save(path, quality=90)
+    exact = pixels_of(path, PixelPolicy(128 * 128)).astype(int)
+    scaled = pixels_of(path, PixelPolicy(128 * 128, scaled=True)).astype(int)
+    assert exact.shape == scaled.shape == (110, 147, 3)
+    assert np.abs(exact - scaled).mean() < 2
+    assert decode(str(path), PixelPolicy(128 * 128, scaled=True)).facts == Facts(1600, 1200)
+
+
+def test_exact_decoding_is_plain_bicubic(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    image = Image.fromarray(rng.integers(0, 256, (120, 160, 3), np.uint8))
+    path = tmp_path / "noise.png"
+    image.save(path)
+    expected = image.resize(fit(160, 120, 32 * 32), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(pixels_of(path, SMALL), np.asarray(expected))
+
+
+def test_the_fingerprint_is_of_the_file(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    path = tmp_path / "a.png"
+    quadrants_image.save(path)
+    with open(path, "rb") as file:
+        assert decode(str(path), SMALL).fingerprint == fingerprint(file)
+
+
+def test_a_file_beyond_the_whole_file_size_is_decoded_from_disk(tmp_path: Path) -> None:
+    path = tmp_path / "large.bmp"
+    Image.new("RGB", (4000, 3000), "#123456").save(path)
+    assert path.stat().st_size > 32 * 2**20
+    decoded = decode(str(path), SMALL)
+    with open(path, "rb") as file:
+        assert decoded.fingerprint == fingerprint(file)
+    assert decoded.frames is not None
+    assert decoded.frames[0, 0, 0].tolist() == [0x12, 0x34, 0x56]
+
+
+# --- a person's eye ----------------------------------------------------------------------------------
+
+
+def shown(raster: Raster | None) -> np.ndarray:
+    assert raster is not None
+    return np.frombuffer(raster.data, np.uint8).reshape(raster.height, raster.width, 3)
+
+
+def swapped_profile(image: Image.Image) -> bytes:
+    """An sRGB profile whose red and blue primaries are exchanged: ignoring it can't go unnoticed."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", profile[128:132])[0]
+    for index in range(count):
+        at = 132 + 12 * index
+        signature = bytes(profile[at : at + 4])
+        profile[at : at + 4] = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(signature, signature)
+    return bytes(profile)
+
+
+def test_a_profile_is_for_people_not_for_judges(tmp_path: Path) -> None:
+    image = Image.new("RGB", (16, 16), (255, 0, 0))
+    path = tmp_path / "profiled.png"
+    image.save(path, icc_profile=swapped_profile(image))
+    assert pixels_of(path)[8, 8].tolist() == [255, 0, 0]
+    red, _, blue = shown(make_preview(str(path), 16).raster)[8, 8].tolist()
+    assert blue > 200
+    assert red < 60
+    assert shown(make_thumbnail(str(path), 8, None).raster)[4, 4, 2] > 200
+
+
+def test_a_broken_profile_costs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "broken.jpg"
+    Image.new("RGB", (16, 16), (200, 100, 50)).save(path, icc_profile=b"not a profile", quality=100)
+    assert np.abs(shown(make_preview(str(path), 16).raster)[8, 8].astype(int) - (200, 100, 50)).max() <= 2
+    cmyk = tmp_path / "cmyk.jpg"
+    Image.new("CMYK", (16, 16), (0, 0, 0, 0)).save(
+        cmyk, icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    )
+    assert shown(make_preview(str(cmyk), 16).raster).min() >= 250, "a profile for RGB in a CMYK file"
+
+
+def test_a_preview_says_what_a_person_may_want_to_know(tmp_path: Path) -> None:
+    path = tmp_path / "misleading.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Maker", "Maker One"
+    taken = exif.get_ifd(ExifTags.IFD.Exif)
+    taken[ExifTags.Base.DateTimeOriginal] = "2024:05:06 07:08:09"
+    taken[ExifTags.Base.ExposureTime], taken[ExifTags.Base.FNumber] = 0.004, 2.8
+    taken[ExifTags.Base.ISOSpeedRatings] = 400
+    Image.new("CMYK", (300, 200)).save(path, "JPEG", exif=exif)
+    preview = make_preview(str(path), 100)
+    assert preview.format == "JPEG", "by content"
+    assert preview.facts == Facts(300, 200)
+    assert shown(preview.raster).shape == (67, 100, 3)
+    assert preview.details == (
+        ("Colour", "CMYK"),
+        ("Camera", "Maker One"),
+        ("Taken", "2024-05-06 07:08:09"),
+        ("Exposure", "1/250 s · f/2.8 · ISO 400"),
+    )
+
+
+def test_a_picture_is_a_filmstrip_of_one(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    path = tmp_path / "a.png"
+    quadrants_image.save(path)
+    (raster,) = make_filmstrip(str(path), 32, 8)
+    assert (raster.width, raster.height) == (32, 24)
+    assert len(raster.data) == 32 * 24 * 3
+
+
+# --- embedded words ----------------------------------------------------------------------------------
+
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/">
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">A harbour</rdf:li></rdf:Alt></dc:title>
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">Boats at dawn</rdf:li></rdf:Alt></dc:description>
+<dc:subject><rdf:Bag><rdf:li>sea</rdf:li><rdf:li>红色</rdf:li></rdf:Bag></dc:subject>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def words_of(path: Path) -> list[str]:
+    return decode(str(path), SMALL).text.split("\n")
+
+
+def test_words_from_exif(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "Une forêt".encode()
+    exif[0x9C9B] = "标题".encode("utf-16-le") + b"\0\0"
+    exif[0x9C9E] = "tree;forest".encode("utf-16-le") + b"\0\0"
+    path = tmp_path / "a.jpg"
+    quadrants_image.save(path, exif=exif)
+    assert words_of(path) == ["Une forêt", "标题", "tree;forest"]
+    assert make_preview(str(path), 32).text == "Une forêt\n标题\ntree;forest"
+
+
+def test_what_cameras_write_by_themselves_is_no_caption(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "OLYMPUS DIGITAL CAMERA         "
+    path = tmp_path / "a.jpg"
+    quadrants_image.save(path, exif=exif)
+    assert decode(str(path), SMALL).text == ""
+
+
+def test_words_from_png(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    info = PngInfo()
+    info.add_text("Title", "A title")
+    info.add_itxt("Description", "描述")
+    info.add_text("Software", "Some program")
+    path = tmp_path / "a.png"
+    quadrants_image.save(path, pnginfo=info)
+    assert words_of(path) == ["A title", "描述"]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "tif", "avif", "png"])
+def test_words_from_xmp(tmp_path: Path, quadrants_image: Image.Image, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "tif":
+        quadrants_image.save(path, tiffinfo={700: XMP.encode()})
+    elif suffix == "png":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", XMP)
+        quadrants_image.save(path, pnginfo=info)
+    else:
+        quadrants_image.save(path, xmp=XMP.encode())
+    assert words_of(path) == ["A harbour", "Boats at dawn", "sea, 红色"]
+
+
+def test_words_from_iptc(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    records = b"".join(
+        b"\x1c\x02" + bytes([number]) + struct.pack(">H", len(words)) + words
+        for number, words in ((120, "Ein Fluß".encode()), (25, b"river"), (25, b"water"))
+    )
+    resource = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(records)) + records
+    segment = b"Photoshop 3.0\0" + resource + b"\0" * (len(records) % 2)
+    plain = io.BytesIO()
+    quadrants_image.save(plain, "JPEG")
+    path = tmp_path / "a.jpg"
+    path.write_bytes(
+        plain.getvalue()[:2] + b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment + plain.getvalue()[2:]
+    )
+    assert words_of(path) == ["Ein Fluß", "river, water"]
+
+
+@pytest.mark.parametrize(
+    "xmp", [b"<not xml", XMP.encode()[:200], b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + XMP.encode(), b"\xff\xfe\0"]
+)
+def test_hostile_metadata_costs_only_itself(tmp_path: Path, quadrants_image: Image.Image, xmp: bytes) -> None:
+    path = tmp_path / "a.jpg"
+    quadrants_image.save(path, xmp=xmp, exif=b"Exif\0\0II*\0\xff\xff\xff\xff broken")
+    decoded = decode(str(path), ALL)
+    assert decoded.text == ""
+    assert decoded.frames is not None
+    assert decoded.frames.shape == (1, 48, 64, 3)
+
+
+def test_words_are_bounded(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    info = PngInfo()
+    info.add_itxt("Title", "字" * 5000)
+    path = tmp_path / "a.png"
+    quadrants_image.save(path, pnginfo=info)
+    words = decode(str(path), SMALL).text
+    assert len(words.encode()) <= pictures.CAPTION_BYTES
+    assert set(words) == {"字"}
+
+
+# --- bad files ---------------------------------------------------------------------------------------
+
+
+def refusal(path: Path, policy: PixelPolicy = SMALL) -> MediaError:
+    """What every way of asking says of the file; they agree."""
+    errors: list[MediaError] = []
+    ways: list[Callable[[], Decoded | Preview | object]] = [
+        lambda: decode(str(path), policy),
+        lambda: make_thumbnail(str(path), 64, None),
+        lambda: make_preview(str(path), 64),
+        lambda: make_filmstrip(str(path), 64, 2),
+    ]
+    for way in ways:
+        with pytest.raises(MediaError) as caught:
+            way()
+        errors.append(caught.value)
+    assert len({type(error) for error in errors}) == 1, errors
+    assert str(errors[0])
+    return errors[0]
+
+
+def test_a_picture_is_known_by_its_content(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    path = tmp_path / "really-a-png.jpg"
+    quadrants_image.save(path, "PNG")
+    np.testing.assert_array_equal(pixels_of(path), np.asarray(quadrants_image))
+
+
+def test_text_named_as_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_text("These are words, not a picture.")
+    assert refusal(path) == FileMisnamed(expected="picture")
+
+
+def test_a_clip_named_as_a_picture(write_clip: Callable[..., Path], tmp_path: Path) -> None:
+    path = write_clip(count=2).rename(tmp_path / "clip.jpg")
+    assert refusal(path) == FileMisnamed(expected="picture")
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.touch()
+    assert refusal(path) == FileEmpty()
+
+
+def test_a_file_of_zeros_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(bytes(10_000))
+    assert isinstance(refusal(path), FileDamaged)
+
+
+def test_a_vanished_file(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "gone.jpg") == FileVanished()
+    (tmp_path / "file.jpg").touch()
+    assert refusal(tmp_path / "file.jpg" / "inside.jpg") == FileVanished()
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert refusal(tmp_path / "dangling.jpg") == FileVanished()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_a_forbidden_file(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    path = tmp_path / "a.png"
+    quadrants_image.save(path)
+    pixels_of(path)
+    path.chmod(0)
+    administrator = os.geteuid() == 0  # who may read anything, as in a container
+    try:
+        if administrator:
+            os.seteuid(65534)
+        assert refusal(path) == FileForbidden()
+    finally:
+        if administrator:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+@pytest.mark.timeout(10)
+def test_what_is_no_regular_file_is_never_opened(tmp_path: Path) -> None:
+    (tmp_path / "folder.jpg").mkdir()
+    assert refusal(tmp_path / "folder.jpg") == FileMisnamed(expected="picture")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert refusal(tmp_path / "pipe.mp4") == FileMisnamed(expected="clip")
+    (tmp_path / "device.txt").symlink_to("/dev/zero")
+    assert refusal(tmp_path / "device.txt") == FileMisnamed(expected="text")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tif", "bmp", "avif"])
+@pytest.mark.parametrize("kept", [0.3, 0.7, 0.95])
+def test_a_truncated_picture_is_damaged(tmp_path: Path, suffix: str, kept: float) -> None:
+    path = tmp_path / f"a.{suffix}"
+    rng = np.random.default_rng(3)
+    Image.fromarray(rng.integers(0, 256, (200, 200, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
+    assert isinstance(refusal(path), FileDamaged)
+
+
+@given(data=st.data())
+def test_broken_bytes_give_pixels_or_a_known_error(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    buffer = io.BytesIO()
+    suffix = data.draw(st.sampled_from(["jpeg", "png", "gif", "bmp", "tiff"]))
+    Image.fromarray(np.random.default_rng(4).integers(0, 256, (24, 24, 3), np.uint8)).save(buffer, suffix.upper())
+    content = bytearray(buffer.getvalue())
+    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=8)):
+        content[at] = value
+    path = tmp_path_factory.getbasetemp() / f"broken.{suffix}"
+    path.write_bytes(content)
+    with suppress(MediaError):
+        assert decode(str(path), PixelPolicy(32 * 32, scaled=True)).frames is not None
+
+
+def header_of_png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "PNG")
+    content = bytearray(buffer.getvalue())
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(header_of_png(100_000, 50_000))
+    assert refusal(path) == FileTooLarge(megapixels=5000, limit=300)
+
+
+def test_a_bomb_that_shrinks_while_decoding_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MEGAPIXELS_LIMIT", 1)
+    for progressive in (False, True):
+        path = tmp_path / f"large{progressive}.jpg"
+        Image.new("RGB", (1600, 1000), "teal").save(path, progressive=progressive)
+        with pytest.raises(FileTooLarge):
+            decode(str(path), SMALL)
+    assert decode(str(tmp_path / "largeFalse.jpg"), PixelPolicy(32 * 32, scaled=True)).facts == Facts(1600, 1000)
+    with pytest.raises(FileTooLarge):  # all coefficients of a progressive one are held at once
+        decode(str(tmp_path / "largeTrue.jpg"), PixelPolicy(32 * 32, scaled=True))
+
+
+def test_heic_is_named_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "IMG_0001.jpg"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    assert refusal(path) == FileUnsupported(detail="HEIC")
+
+
+def test_a_file_of_no_format_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "a.xyz"
+    path.write_text("?")
+    assert refusal(path) == FileUnsupported(detail=".xyz")
+
+
+def test_a_picture_needs_no_other_decoder(tmp_path: Path, quadrants_image: Image.Image) -> None:
+    path = tmp_path / "a.jpg"
+    quadrants_image.save(path)
+    script = (
+        "import sys; from core.decoding import decode, make_thumbnail; from core.media import PixelPolicy\n"
+        f"decode({str(path)!r}, PixelPolicy(99)); make_thumbnail({str(path)!r}, 32, None)\n"
+        "bad = {'av', 'cv2', 'torch', 'PySide6', 'charset_normalizer'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

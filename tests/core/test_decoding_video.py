@@ -1,0 +1,265 @@
+"""Which frames of a clip arrive, and what happens to clips that are short, turned, silent of pictures or broken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.decoding import decode, make_filmstrip, make_preview, make_thumbnail
+from core.errors import FileDamaged, FileMisnamed, FileUnsupported, MediaError
+from core.media import Decoded, Facts, Kind, PixelPolicy
+
+EIGHT = PixelPolicy(10**9, frames=8)
+
+WriteClip = Callable[..., Path]
+
+
+def look(path: Path, policy: PixelPolicy = EIGHT) -> tuple[np.ndarray, Decoded]:
+    decoded = decode(str(path), policy)
+    assert decoded.kind is Kind.VIDEO
+    assert decoded.frames is not None
+    assert decoded.frames.dtype == np.uint8
+    assert decoded.frames.flags.c_contiguous
+    assert len(decoded.frames) == len(decoded.times)
+    assert list(decoded.times) == sorted(set(decoded.times))
+    return decoded.frames, decoded
+
+
+def levels(frames: np.ndarray) -> list[float]:
+    """Where in the clip each frame is, told by its grey: 0 at the start, 1 at the end."""
+    return [float(frame.mean()) / 255 for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mp4", "libx264"),
+        ("a.m4v", "mpeg4"),
+        ("a.mov", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.webm", "libvpx-vp9"),
+        ("a.avi", "mpeg4"),
+    ],
+)
+@pytest.mark.parametrize("keyframes_every", [1, 12, 1000])
+def test_frames_are_evenly_spaced(write_clip: WriteClip, name: str, codec: str, keyframes_every: int) -> None:
+    frames, decoded = look(write_clip(name, codec=codec, keyframes_every=keyframes_every))
+    assert frames.shape == (8, 48, 64, 3)
+    assert (decoded.facts.width, decoded.facts.height) == (64, 48)
+    assert decoded.facts.duration == pytest.approx(2.0, abs=0.05)
+    for index, (moment, level) in enumerate(zip(decoded.times, levels(frames), strict=True)):
+        middle = (index + 0.5) * 2.0 / 8
+        # The frame shown then, or a keyframe up to a quarter of a part earlier.
+        assert middle - 2.0 / 8 / 4 - 0.081 <= moment <= middle + 0.001
+        assert level == pytest.approx(moment / 2.0, abs=0.03), "the frame is of the moment it says"
+
+
+def test_the_same_frames_every_time(write_clip: WriteClip) -> None:
+    path = write_clip()
+    np.testing.assert_array_equal(look(path)[0], look(path)[0])
+
+
+def test_a_short_clip_gives_what_it_has(write_clip: WriteClip) -> None:
+    for count in (1, 3):
+        frames, decoded = look(write_clip(count=count))
+        assert len(frames) == count
+        assert decoded.times[0] == 0.0
+
+
+def test_frames_are_reduced(write_clip: WriteClip) -> None:
+    frames, decoded = look(write_clip(size=(640, 480), count=10), PixelPolicy(32 * 32, frames=2))
+    assert frames.shape == (2, 27, 36, 3)
+    assert decoded.facts.width == 640
+
+
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_a_turned_clip_is_upright(write_clip: WriteClip, quadrants_image: Image.Image, rotation: int) -> None:
+    path = write_clip(frames=[np.asarray(quadrants_image)] * 5, rotation=rotation)
+    # Turned counter-clockwise, as the container says it.
+    expected = np.rot90(np.asarray(quadrants_image), rotation // 90).astype(int)
+    frames, decoded = look(path)
+    assert frames.shape[1:] == expected.shape
+    assert (decoded.facts.height, decoded.facts.width) == expected.shape[:2]
+    height, width, _ = expected.shape
+    for y in (height // 4, height * 3 // 4):
+        for x in (width // 4, width * 3 // 4):
+            assert np.abs(frames[0][y, x] - expected[y, x]).max() < 30
+
+
+def test_pixels_are_made_square(write_clip: WriteClip) -> None:
+    frames, decoded = look(write_clip(size=(64, 48), pixel_shape=Fraction(3, 2), count=3))
+    assert (decoded.facts.width, decoded.facts.height) == (96, 48)
+    assert frames.shape[1:] == (48, 96, 3)
+
+
+@pytest.mark.parametrize(("size", "level"), [((64, 48), 601), ((1280, 720), 709)])
+def test_colours_are_read_as_players_do(write_clip: WriteClip, size: tuple[int, int], level: int) -> None:
+    # Written with the coefficients of BT.601, whose green differs from BT.709's by some twenty levels.
+    green = np.full((size[1], size[0], 3), (0, 200, 0), np.uint8)
+    frames, _ = look(write_clip(frames=[green] * 2, size=size), PixelPolicy(64, frames=1))
+    right = np.abs(frames[0][2, 2].astype(int) - (0, 200, 0)).max() < 6
+    assert right == (level == 601)
+
+
+def test_a_moment_of_a_clip_is_exact(write_clip: WriteClip) -> None:
+    path = write_clip(count=50, keyframes_every=20)
+    for at in (0.0, 0.5, 1.0, 1.5, 1.9, 99.0):
+        raster = make_preview(str(path), 64, at).raster
+        assert raster is not None
+        shown = np.frombuffer(raster.data, np.uint8).mean() / 255
+        assert shown == pytest.approx(min(at, 1.96) / 2, abs=0.02)
+
+
+def test_a_preview_names_what_it_is(write_clip: WriteClip) -> None:
+    preview = make_preview(str(write_clip("a.mkv", count=5)), 32)
+    assert preview.format == "Matroska"
+    assert preview.facts == Facts(64, 48, 0.2)
+    assert preview.details == (("Codec", "h264"), ("Frame rate", "25"), ("Colour", "yuv420p"))
+    assert make_preview(str(write_clip("a.mov", count=5)), 32).format == "QuickTime"
+
+
+def test_a_filmstrip_is_evenly_spaced(write_clip: WriteClip) -> None:
+    strip = make_filmstrip(str(write_clip()), 32, 5)
+    assert [(raster.width, raster.height) for raster in strip] == [(32, 24)] * 5
+    shown = [np.frombuffer(raster.data, np.uint8).mean() / 255 for raster in strip]
+    assert shown == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9], abs=0.08)
+
+
+@pytest.mark.parametrize("keyframes_every", [5, 1000])
+def test_a_thumbnail_is_no_black_frame(write_clip: WriteClip, keyframes_every: int) -> None:
+    rng = np.random.default_rng(7)
+    lively = rng.integers(0, 256, (48, 64, 3), np.uint8)
+    black, white = np.zeros_like(lively), np.full_like(lively, 255)
+    path = write_clip(frames=[black] * 15 + [white] * 10 + [lively] * 25, keyframes_every=keyframes_every)
+    raster = make_thumbnail(str(path), 64, None).raster
+    assert raster is not None
+    assert np.frombuffer(raster.data, np.uint8).std() > 20
+    assert make_thumbnail(str(write_clip(frames=[black] * 5)), 64, None).raster, "all black is still something"
+
+
+def test_a_clip_is_known_by_its_content(write_clip: WriteClip, tmp_path: Path) -> None:
+    path = write_clip("a.avi", codec="mpeg4").rename(tmp_path / "really-avi.mp4")
+    assert len(look(path)[0]) == 8
+    assert make_preview(str(path), 64).format == "AVI"
+
+
+# --- bad files ---------------------------------------------------------------------------------------
+
+
+def refusal(path: Path) -> MediaError:
+    errors = []
+    for way in (
+        lambda: decode(str(path), EIGHT),
+        lambda: make_thumbnail(str(path), 64, None),
+        lambda: make_preview(str(path), 64),
+        lambda: make_filmstrip(str(path), 64, 3),
+    ):
+        with pytest.raises(MediaError) as caught:
+            way()
+        errors.append(caught.value)
+    assert len(set(errors)) == 1
+    assert str(errors[0])
+    return errors[0]
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "PNG", "GIF", "AVIF"])
+def test_a_picture_named_as_a_clip(tmp_path: Path, quadrants_image: Image.Image, suffix: str) -> None:
+    path = tmp_path / "a.mp4"
+    quadrants_image.save(path, suffix)
+    assert refusal(path) == FileMisnamed(expected="clip")
+
+
+def test_text_named_as_a_clip(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    path.write_text("Nothing moves here. " * 50)
+    assert refusal(path) == FileMisnamed(expected="clip")
+
+
+def test_a_playlist_opens_nothing(tmp_path: Path, write_clip: WriteClip) -> None:
+    other = write_clip("secret.mp4")
+    path = tmp_path / "a.mp4"
+    for script in (
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{other}\n#EXT-X-ENDLIST\n",
+        f"ffconcat version 1.0\nfile '{other.name}'\n",
+    ):
+        path.write_text(script)
+        assert refusal(path) == FileMisnamed(expected="clip")
+
+
+def test_sound_alone_is_no_clip(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        sound.sample_rate = 8000
+        for packet in [*stream.encode(sound), *stream.encode()]:
+            container.mux(packet)
+    assert refusal(path) == FileUnsupported(detail="sound without a picture")
+
+
+def test_an_mp4_cut_before_its_index_is_damaged(write_clip: WriteClip) -> None:
+    path = write_clip()  # the index is at the end
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert isinstance(refusal(path), FileDamaged)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.avi", "mpeg4"), ("a.webm", "libvpx-vp9")])
+def test_of_a_clip_with_a_broken_end_the_beginning_counts(write_clip: WriteClip, name: str, codec: str) -> None:
+    rng = np.random.default_rng(8)
+    noise = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(50)]
+    path = write_clip(name, codec=codec, frames=noise, keyframes_every=5)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
+    frames, decoded = look(path)
+    assert 3 <= len(frames) <= 8
+    assert decoded.times[-1] < 1.7
+    assert make_thumbnail(str(path), 32, None).raster
+
+
+def test_broken_frames_are_passed_over(write_clip: WriteClip) -> None:
+    rng = np.random.default_rng(9)
+    noise = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(50)]
+    path = write_clip("a.mkv", frames=noise, keyframes_every=5)
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    content[third : third + 2000] = bytes(2000)
+    path.write_bytes(content)
+    assert len(look(path)[0]) >= 4
+
+
+def test_a_clip_that_never_got_its_length_is_measured(write_clip: WriteClip, tmp_path: Path) -> None:
+    path = tmp_path / "live.mkv"
+    with av.open(str(write_clip("whole.mkv"))) as source, open(path, "wb") as file:
+
+        class Pipe:  # what can't be rewound gets no length and no index
+            def write(self, data: bytes) -> int:
+                return file.write(data)
+
+        with av.open(Pipe(), "w", format="matroska") as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+    frames, decoded = look(path)
+    assert decoded.facts.duration == pytest.approx(2.0, abs=0.05)
+    assert levels(frames) == pytest.approx([(index + 0.5) / 8 for index in range(8)], abs=0.06)
+
+
+def test_a_long_clip_costs_a_few_keyframes(write_clip: WriteClip) -> None:
+    path = write_clip(count=3000, keyframes_every=25, size=(160, 120))
+    started = time.perf_counter()
+    with av.open(str(path)) as container:
+        for _ in container.decode(video=0):
+            pass
+    everything = time.perf_counter() - started
+    started = time.perf_counter()
+    frames, _ = look(path)
+    assert len(frames) == 8
+    assert time.perf_counter() - started < everything / 4
