@@ -46,8 +46,9 @@ class Reply:
 class EngineLink(QObject):
     """The engine as the window sees it: run a request, get its events as calls on the GUI thread."""
 
-    produced = Signal(list)
-    """list[Message], emitted by the thread, received here on the GUI thread."""
+    produced = Signal(object)
+    """list[Message], emitted by the thread, received here on the GUI thread. As an object: Qt would convert a list,
+    and lose the bytes of file names that are not Unicode."""
     engine_failed = Signal(object)
     """An exception that ended the thread itself: the engine could not be started."""
 
@@ -87,7 +88,7 @@ class EngineLink(QObject):
         self._thread.order(("close",))
         self._thread.wait(10_000)
 
-    @Slot(list)
+    @Slot(object)
     def _deliver(self, messages: list[Message]) -> None:
         for job, event in messages:
             reply = self._replies.get(job)

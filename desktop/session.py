@@ -50,13 +50,13 @@ class Session(QObject):
     """Listing: a new one, still empty."""
     listing_grew = Signal()
     listing_finished = Signal()
-    folder_refused = Signal(str, object)
+    folder_refused = Signal(object, object)
     """Path and error: the folder can't be listed."""
     ranking_started = Signal(object)
     """Query."""
     scored = Signal(object, object)
     """Rows and scores."""
-    failed = Signal(list, list)
+    failed = Signal(object, object)
     """Rows and errors."""
     progressed = Signal(object)
     phase_changed = Signal(object)
@@ -156,6 +156,12 @@ class Session(QObject):
         """Say which rows are on the screen: they are judged first."""
         if self.listing is not None and self.phase is Phase.RUNNING:
             self._link.look_at(self.listing, rows)
+
+    def note_failure(self, row: int, error: MediaError) -> None:
+        """A file that turned out unreadable while it was looked at, not judged."""
+        if row not in self.failures:
+            self.failures[row] = error
+            self.failed.emit([row], [error])
 
     def _stop_ranking(self) -> None:
         self._link.cancel(self._rank_job)

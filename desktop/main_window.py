@@ -1,0 +1,590 @@
+"""The main window: its panels, its actions, and which panel's wish goes to which part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QProcess, Qt, QTimer, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+)
+from PySide6.QtWidgets import QApplication, QMenu, QSplitter, QVBoxLayout, QWidget
+
+from core import (
+    Event,
+    Home,
+    Kind,
+    ListSubfolders,
+    MakePreview,
+    Preview,
+    Query,
+    Settings,
+    Subfolders,
+    format_of,
+    save_settings,
+)
+from core.errors import CatalogError, MediaError, QueryError, printable
+from desktop import theme
+from desktop.engine_thread import EngineLink
+from desktop.failures_panel import FailuresPanel
+from desktop.images import image_of
+from desktop.inspector import FileView, Inspector, Loupe
+from desktop.judge_bar import JudgeBar
+from desktop.library_panel import LibraryPanel
+from desktop.messages import sentence
+from desktop.notice_bar import NoticeBar
+from desktop.query_bar import DropPlace, QueryBar, file_url
+from desktop.results_pane import ResultsPane, hairline
+from desktop.session import Phase, Session
+from resources import SAMPLE_QUERY, samples_folder
+
+RECENT_FOLDERS = 8
+PREVIEW_PIXELS = 2048
+
+
+class MainWindow(QWidget):
+    """The window of the program over one engine."""
+
+    def __init__(self, link: EngineLink, home: Home, settings: Settings) -> None:
+        super().__init__()
+        self._link = link
+        self._home = home
+        self._settings = settings
+        self._preview_job = 0
+        self.session = Session(link, self)
+        self.setWindowTitle("Semblance")
+        self.setAcceptDrops(True)
+        self._build()
+        self._connect()
+        self._add_actions()
+        self._restore()
+
+    # --- building --------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.query_bar = QueryBar(self._home.pasted, self)
+        self.notice = NoticeBar(self)
+        self.library = LibraryPanel(self)
+        self.results = ResultsPane(self.session, self._link, self)
+        self.inspector = Inspector(self)
+        self.judge_bar = JudgeBar(self)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        for panel in (self.library, self.results, self.inspector):
+            self.splitter.addWidget(panel)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setStretchFactor(1, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.query_bar)
+        column.addWidget(hairline(self))
+        column.addWidget(self.notice)
+        column.addWidget(self.splitter, 1)
+        column.addWidget(hairline(self))
+        column.addWidget(self.judge_bar)
+        self.drop_place = DropPlace(self.query_bar, self)
+        self.loupe = Loupe(self)
+        self.failures: FailuresPanel | None = None
+
+    def _connect(self) -> None:
+        session, query_bar, library, view = self.session, self.query_bar, self.library, self.results.view
+        query_bar.submitted.connect(self.ask)
+        query_bar.stopped.connect(session.stop)
+        query_bar.cleared.connect(self._clear_query)
+        query_bar.chip_thumbnail_wanted.connect(self._fetch_chip)
+        query_bar.folder_dropped.connect(self.open_folder)
+        query_bar.menu_wanted.connect(self._show_menu)
+        library.folder_chosen.connect(self.open_folder)
+        library.root_added.connect(self._add_root)
+        library.root_removed.connect(self._remove_root)
+        library.reveal_wanted.connect(self.reveal)
+        library.subfolders_wanted.connect(self._fetch_subfolders)
+        library.recursive_changed.connect(self._set_recursive)
+        self.results.add_folder_wanted.connect(library.ask_for_folder)
+        self.results.try_again_wanted.connect(lambda: self.open_folder(self._settings.last_folder))
+        self.results.include_subfolders_wanted.connect(lambda: library.set_recursive(True))
+        self.results.hardly_differ.connect(self._tell_whether_they_differ)
+        view.opened.connect(lambda id_: self.open_file(self._path(id_)))
+        view.looked_at.connect(self._look)
+        view.similar_wanted.connect(lambda id_: self.find_similar(self._path(id_)))
+        view.current_changed.connect(self._show_current)
+        view.selection_changed.connect(lambda _count: self._show_current(view.current_id))
+        view.context_menu_wanted.connect(self._show_context_menu)
+        self.inspector.similar_wanted.connect(self.find_similar)
+        self.inspector.open_wanted.connect(self.open_file)
+        self.inspector.reveal_wanted.connect(self.reveal)
+        self.inspector.copy_wanted.connect(self.copy_paths)
+        self.inspector.preview_wanted.connect(self._fetch_preview)
+        self.inspector.frame_wanted.connect(self._fetch_frame)
+        self.loupe.preview_wanted.connect(self._fetch_preview)
+        self.loupe.frame_wanted.connect(self._fetch_frame)
+        self.loupe.stepped.connect(self._step_loupe)
+        self.judge_bar.stop_wanted.connect(session.stop)
+        self.judge_bar.failures_wanted.connect(self.show_failures)
+        session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
+        session.ranking_started.connect(lambda _query: self.judge_bar.set_failures(0))
+        session.phase_changed.connect(self._phase_changed)
+        session.progressed.connect(self.judge_bar.set_progress)
+        session.failed.connect(lambda _rows, _errors: self._failures_changed())
+        session.listing_opened.connect(lambda _listing: self._failures_changed())
+        session.listing_finished.connect(self._failures_changed)
+        session.noticed.connect(self._tell)
+        session.ranking_refused.connect(self._tell)
+        self._link.engine_failed.connect(self._tell)
+
+    def _add_actions(self) -> None:
+        self.menu = QMenu(self)
+
+        def action(text: str, keys: list[str], act: object, *, checkable: bool = False, listed: bool = True) -> QAction:
+            made = QAction(text, self)
+            made.setShortcuts([QKeySequence(key) for key in keys])
+            made.setCheckable(checkable)
+            made.triggered.connect(act)
+            self.addAction(made)
+            if listed:
+                self.menu.addAction(made)
+            return made
+
+        action(self.tr("Add folder …"), ["Ctrl+O"], self.library.ask_for_folder)
+        action(self.tr("Reload folder"), ["F5", "Ctrl+R"], lambda: self.open_folder(self._settings.last_folder))
+        action(self.tr("Sample library"), [], self.open_samples)
+        self.menu.addSeparator()
+        self._library_action = action(self.tr("Library"), ["F9"], self._toggle_library, checkable=True)
+        self._inspector_action = action(self.tr("Inspector"), ["F10"], self._toggle_inspector, checkable=True)
+        themes = self.menu.addMenu(self.tr("Appearance"))
+        group = QActionGroup(self)
+        modes: tuple[tuple[theme.Mode, str], ...] = (
+            ("system", self.tr("As the system")),
+            ("light", self.tr("Light")),
+            ("dark", self.tr("Dark")),
+        )
+        for mode, text in modes:
+            choice = themes.addAction(text)
+            choice.setCheckable(True)
+            choice.setChecked(self._settings.theme == mode)
+            choice.triggered.connect(lambda _checked, mode=mode: self._set_theme(mode))
+            group.addAction(choice)
+        self.menu.addSeparator()
+        action(self.tr("Files that can't be scored …"), [], self.show_failures)
+        self.menu.addSeparator()
+        action(self.tr("Quit"), ["Ctrl+Q"], self.close)
+        action(self.tr("Go to the query"), ["Ctrl+L"], self._go_to_query, listed=False)
+        action(self.tr("Go to the library"), ["Ctrl+1"], lambda: self._go_to(self.library), listed=False)
+        action(self.tr("Go to the results"), ["Ctrl+2"], lambda: self._go_to(self.results.view), listed=False)
+        action(self.tr("Go to the inspector"), ["Ctrl+3"], lambda: self._go_to(self.inspector), listed=False)
+        action(self.tr("Larger thumbnails"), ["Ctrl++", "Ctrl+="], lambda: self._resize_cells(1), listed=False)
+        action(self.tr("Smaller thumbnails"), ["Ctrl+-"], lambda: self._resize_cells(-1), listed=False)
+        action(self.tr("Paste into the query"), ["Ctrl+V"], self.query_bar.paste, listed=False)
+        action(self.tr("Stop, then clear"), ["Esc"], self._escape, listed=False)
+
+    # --- starting and ending ---------------------------------------------------------------------
+
+    def begin(self, folder: str | None, query: Query) -> None:
+        """Open what was asked for, else the last folder, else the samples, already ranked."""
+        if query:
+            self.query_bar.set_query(query)
+            self.session.query = query
+        if folder is not None:
+            self.open_folder(os.path.abspath(folder))
+        elif self._settings.last_folder:
+            self.open_folder(self._settings.last_folder)
+        else:
+            self.open_samples()
+
+    def open_samples(self) -> None:
+        """The sample library with its sample query: what the program does, seen at once."""
+        if not self.session.query:
+            query = Query(images=(SAMPLE_QUERY,))
+            self.query_bar.set_query(query)
+            self.session.query = query
+        self._open(str(samples_folder()))
+        if not self._settings.roots:
+            self.notice.say(
+                "samples",
+                self.tr(
+                    "These are sample pictures, ranked by how much they look like the one in the bar above. "
+                    "Drop another picture or type words; add a folder of your own, or drop one here."
+                ),
+                (self.tr("Add folder …"), self.library.ask_for_folder),
+                warning=False,
+            )
+
+    def _restore(self) -> None:
+        settings = self._settings
+        self.resize(1280, 800)
+        if settings.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
+        self.library.setVisible(settings.library_shown)
+        self.inspector.setVisible(settings.inspector_shown)
+        self._library_action.setChecked(settings.library_shown)
+        self._inspector_action.setChecked(settings.inspector_shown)
+        self.splitter.setSizes(settings.splitter or [220, 760, 300])
+        self.results.cells.setValue(settings.cell_size)
+        self.results.view.set_cell_size(settings.cell_size)
+        self.library.set_samples(str(samples_folder()))
+        self.library.set_recursive(settings.recursive)
+        self.library.restore_state(settings.expanded)
+        self._show_roots()
+
+    def _show_roots(self) -> None:
+        # Asked of the disk only in the engine, which finds out when a folder is opened: a share may be slow.
+        self.library.set_roots(self._settings.roots)
+        self.library.set_recent(self._settings.recent)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        settings = self._settings
+        settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        settings.splitter = self.splitter.sizes()
+        settings.cell_size = self.results.cells.value()
+        settings.expanded = self.library.save_state()
+        self._save_settings()
+        self.hide()
+        self._link.close()
+        super().closeEvent(event)
+
+    def _save_settings(self) -> None:
+        try:
+            save_settings(self._settings, self._home.settings)
+        except OSError as error:
+            text = self.tr("The settings could not be saved (%1).").replace("%1", error.strerror or str(error))
+            self.notice.say("settings", text)
+
+    # --- folders ---------------------------------------------------------------------------------
+
+    def open_folder(self, folder: str) -> None:
+        """Show a folder of the person's, and remember it."""
+        if os.path.normpath(folder) == os.path.normpath(samples_folder()):
+            self.open_samples()
+            return
+        settings = self._settings
+        settings.last_folder = folder
+        settings.recent = [folder, *(other for other in settings.recent if other != folder)][:RECENT_FOLDERS]
+        if not any(_inside(folder, root) for root in settings.roots):
+            settings.roots = [*settings.roots, folder]
+        self._show_roots()
+        self._save_settings()
+        self.notice.withdraw("samples")
+        self._open(folder)
+
+    def _open(self, folder: str) -> None:
+        is_samples = folder == str(samples_folder())
+        name = self.tr("Sample library") if is_samples else str(printable(os.path.basename(folder) or folder))
+        self.setWindowTitle(f"{name} — Semblance")
+        self.library.set_current(folder)
+        self.inspector.clear()
+        self.session.open_folder(folder, recursive=self._settings.recursive)
+
+    def _add_root(self, folder: str) -> None:
+        if folder not in self._settings.roots:
+            self._settings.roots = [*self._settings.roots, folder]
+        self.open_folder(folder)
+
+    def _remove_root(self, folder: str) -> None:
+        self._settings.roots = [root for root in self._settings.roots if root != folder]
+        self._show_roots()
+        self._save_settings()
+
+    def _set_recursive(self, recursive: bool) -> None:
+        if recursive != self._settings.recursive:
+            self._settings.recursive = recursive
+            self._save_settings()
+            if self.session.listing is not None:
+                self._open(self.session.listing.root)
+
+    def _fetch_subfolders(self, folder: str) -> None:
+        def show(event: Event) -> None:
+            if isinstance(event, Subfolders):
+                self.library.set_subfolders(event.folder, event.names)
+
+        self._link.run(ListSubfolders(folder), show, on_error=lambda _: self.library.set_subfolders(folder, []))
+
+    # --- the query -------------------------------------------------------------------------------
+
+    def ask(self, query: Query) -> None:
+        """Rank the open folder by `query`."""
+        self.notice.withdraw("query")
+        self.session.rank(query)
+
+    def find_similar(self, path: str) -> None:
+        """Make one file the whole query."""
+        kind = _kind_of(path)
+        if kind is Kind.TEXT:
+            self.query_bar.say(self.tr("A text can't be the query yet; copy its words into the bar."))
+            return
+        query = Query(videos=(Path(path),)) if kind is Kind.VIDEO else Query(images=(Path(path),))
+        self.query_bar.set_query(query)
+        self.ask(query)
+
+    def _clear_query(self) -> None:
+        self.notice.withdraw("query")
+        self.notice.withdraw("samples")
+        self.session.clear()
+
+    def _fetch_chip(self, path: str) -> None:
+        def show(event: Event) -> None:
+            if isinstance(event, Preview) and event.raster:
+                self.query_bar.set_chip_thumbnail(path, image_of(event.raster))
+
+        self._link.run(MakePreview(path, 128), show, on_error=lambda _: None)
+
+    def _escape(self) -> None:
+        """Stop, then clear."""
+        if self.loupe.isVisible():
+            self.loupe.hide()
+        elif self.session.phase is Phase.RUNNING:
+            self.session.stop()
+        else:
+            self.query_bar.clear()
+
+    def _phase_changed(self, phase: Phase) -> None:
+        self.query_bar.set_running(phase is Phase.RUNNING)
+        self.judge_bar.set_phase(phase)
+        self._show_current(self.results.view.current_id)
+
+    # --- one file --------------------------------------------------------------------------------
+
+    def _path(self, id_: int) -> str:
+        assert self.session.listing is not None
+        return self.session.listing.path(id_)
+
+    def _show_current(self, id_: int) -> None:
+        chosen = self.results.view.selected_ids()
+        listing = self.session.listing
+        if len(chosen) > 1 and listing is not None:
+            self.inspector.show_many(len(chosen), int(listing.sizes[chosen].sum()))
+        elif id_ < 0 or listing is None:
+            self.inspector.clear()
+        else:
+            self.inspector.show_file(self._file_view(id_))
+
+    def _file_view(self, id_: int) -> FileView:
+        listing, model = self.session.listing, self.results.model
+        assert listing is not None
+        error = model.error_of(id_)
+        return FileView(
+            path=listing.path(id_),
+            name=listing.names[id_],
+            folder=listing.folders[listing.folder[id_]],
+            kind=listing.kind(id_),
+            size=int(listing.sizes[id_]),
+            modified=listing.mtimes[id_] / 1e9,
+            score=model.score_of(id_),
+            rank=model.rank_of(id_),
+            ranked_total=model.counts.judged,
+            error=sentence(error) if error else None,
+        )
+
+    def _fetch_preview(self, path: str, pixels: int) -> None:
+        self._link.cancel(self._preview_job)
+
+        def show(event: Event) -> None:
+            if isinstance(event, Preview):
+                image = image_of(event.raster) if event.raster else None
+                for place in (self.inspector, self.loupe):
+                    place.set_preview(path, image, event.text, event.facts, event.format, event.details)
+
+        def fail(error: BaseException) -> None:
+            for place in (self.inspector, self.loupe):
+                place.set_failure(path, sentence(error))
+
+        self._preview_job = self._link.run(MakePreview(path, min(pixels, PREVIEW_PIXELS)), show, on_error=fail)
+
+    def _fetch_frame(self, path: str, seconds: float) -> None:
+        self._link.cancel(self._preview_job)
+
+        def show(event: Event) -> None:
+            if isinstance(event, Preview) and event.raster:
+                for place in (self.inspector, self.loupe):
+                    place.set_frame(path, image_of(event.raster))
+
+        self._preview_job = self._link.run(MakePreview(path, PREVIEW_PIXELS, seconds), show, on_error=lambda _: None)
+
+    def _look(self, id_: int) -> None:
+        self.loupe.setGeometry(self.rect())
+        self.loupe.show_file(self._file_view(id_), self.results.view.thumbnail(id_))
+
+    def _step_loupe(self, step: int) -> None:
+        view = self.results.view
+        view.move_current(step)
+        if view.current_id >= 0:
+            self._look(view.current_id)
+
+    def open_file(self, path: str) -> None:
+        """In the program the system uses for it."""
+        if not QDesktopServices.openUrl(file_url(path)):
+            self.notice.say("open", self.tr("No program on this computer opens %1.").replace("%1", path))
+
+    def reveal(self, path: str) -> None:
+        """In the file manager, selected where the platform can."""
+        if os.name == "nt":
+            QProcess.startDetached("explorer", ["/select,", os.path.normpath(path)])
+        elif QGuiApplication.platformName() == "cocoa":
+            QProcess.startDetached("open", ["-R", path])
+        elif not _reveal_by_dbus(path):
+            QDesktopServices.openUrl(QUrl.fromLocalFile(path if os.path.isdir(path) else os.path.dirname(path)))
+
+    def copy_paths(self, paths: list[str]) -> None:
+        """To the clipboard: as text, and as files for a file manager."""
+        mime = QMimeData()
+        # As bytes: a name need not be Unicode.
+        mime.setData("text/plain", os.fsencode("\n".join(paths)))
+        mime.setUrls([file_url(path) for path in paths])
+        QApplication.clipboard().setMimeData(mime)
+
+    def _show_context_menu(self, place: QPoint, ids: list[int]) -> None:
+        paths = [self._path(id_) for id_ in ids]
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if len(paths) == 1:
+            menu.addAction(theme.icon("external"), self.tr("Open"), lambda: self.open_file(paths[0]))
+            similar = menu.addAction(
+                theme.icon("similar"), self.tr("Find similar"), lambda: self.find_similar(paths[0])
+            )
+            similar.setEnabled(_kind_of(paths[0]) is not Kind.TEXT)
+            menu.addAction(theme.icon("reveal"), self.tr("Show in file manager"), lambda: self.reveal(paths[0]))
+        copy = self.tr("Copy path") if len(paths) == 1 else self.tr("Copy %n paths", "", len(paths))
+        menu.addAction(theme.icon("copy"), copy, lambda: self.copy_paths(paths))
+        menu.popup(place)
+
+    # --- what failed -----------------------------------------------------------------------------
+
+    def _failures_changed(self) -> None:
+        self.judge_bar.set_failures(len(self.session.failures) + len(self.session.unlisted))
+        if self.failures and self.failures.isVisible():
+            self.failures.set_failures(self._failure_list())
+
+    def _failure_list(self) -> list[tuple[str, str]]:
+        listing = self.session.listing
+        folders = [(str(folder.error.data["path"]), sentence(folder.error)) for folder in self.session.unlisted]
+        if listing is None:
+            return folders
+        return folders + [(listing.path(row), sentence(error)) for row, error in self.session.failures.items()]
+
+    def show_failures(self) -> None:
+        if self.failures is None:
+            self.failures = FailuresPanel(self)
+            self.failures.reveal_wanted.connect(self.reveal)
+        self.failures.set_failures(self._failure_list())
+        self.failures.show()
+        self.failures.raise_()
+
+    def _tell(self, error: BaseException) -> None:
+        if isinstance(error, QueryError | MediaError):
+            self.notice.say("query", sentence(error))
+        elif isinstance(error, CatalogError):
+            self.notice.say("catalog", sentence(error))
+        else:
+            self.notice.say("engine", sentence(error))
+
+    def _tell_whether_they_differ(self, hardly: bool) -> None:
+        if hardly:
+            text = self.tr("These results hardly differ: be more specific, or add a picture.")
+            self.notice.say("differ", text, warning=False)
+        else:
+            self.notice.withdraw("differ")
+
+    # --- the window ------------------------------------------------------------------------------
+
+    def _show_menu(self) -> None:
+        button = self.query_bar.menu_button
+        self.menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+
+    def _toggle_library(self, shown: bool) -> None:
+        self._settings.library_shown = shown
+        self.library.setVisible(shown)
+
+    def _toggle_inspector(self, shown: bool) -> None:
+        self._settings.inspector_shown = shown
+        self.inspector.setVisible(shown)
+
+    def _set_theme(self, mode: theme.Mode) -> None:
+        self._settings.theme = mode
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply_theme(app, mode)
+        self._save_settings()
+
+    def _resize_cells(self, step: int) -> None:
+        self.results.cells.setValue(self.results.cells.value() + 32 * step)
+
+    def _go_to_query(self) -> None:
+        self.query_bar.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.query_bar.words.selectAll()
+
+    def _go_to(self, panel: QWidget) -> None:
+        if not panel.isVisible():
+            (self._library_action if panel is self.library else self._inspector_action).trigger()
+        panel.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    # --- dropping anything anywhere ---------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.query_bar.can_accept(event.mimeData()):
+            self.drop_place.open(event.mimeData())
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_place.close()
+        event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_place.close()
+        mime = event.mimeData()
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        # After the drop is answered, so that the program it came from isn't kept waiting.
+        copy = _copied(mime)
+        QTimer.singleShot(0, lambda: self.query_bar.accept_mime(copy))
+
+
+def _copied(mime: QMimeData) -> QMimeData:
+    """The dragged data, for use after the drag has ended."""
+    copy = QMimeData()
+    for form in mime.formats():
+        copy.setData(form, mime.data(form))
+    if mime.hasImage():
+        copy.setImageData(mime.imageData())
+    return copy
+
+
+def _kind_of(path: str) -> Kind | None:
+    form = format_of(path)
+    return form.kind if form else None
+
+
+def _inside(folder: str, root: str) -> bool:
+    return folder == root or folder.startswith(os.path.join(root, ""))
+
+
+def _reveal_by_dbus(path: str) -> bool:
+    """Ask the file manager of a Linux desktop to show the file selected; whether one answered."""
+    if os.path.isdir(path):
+        return False
+    url = bytes(file_url(path).toEncoded().data()).decode()
+    return QProcess.startDetached(
+        "dbus-send",
+        [
+            "--session",
+            "--dest=org.freedesktop.FileManager1",
+            "--type=method_call",
+            "/org/freedesktop/FileManager1",
+            "org.freedesktop.FileManager1.ShowItems",
+            f"array:string:{url}",
+            "string:",
+        ],
+    )[0]

@@ -1,0 +1,68 @@
+"""One sentence above the pictures, with what to do about it: how the window tells what is wrong or worth knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from desktop import theme
+
+
+class NoticeBar(QWidget):
+    """Shows the newest notice until it is closed, answered or withdrawn. Never a dialog, never a stack."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Notice"))
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Light)
+        self._key = ""
+        self._action: Callable[[], object] | None = None
+        self._icon = QLabel(self)
+        self._text = QLabel(self)
+        self._text.setWordWrap(True)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._button = QPushButton(self)
+        self._button.clicked.connect(self._act)
+        self._close = QToolButton(self)
+        self._close.setIcon(theme.icon("close"))
+        self._close.setAutoRaise(True)
+        self._close.setToolTip(self.tr("Close"))
+        self._close.setAccessibleName(self.tr("Close this notice"))
+        self._close.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 8, 8)
+        row.setSpacing(8)
+        for widget in (self._icon, self._text, self._button, self._close):
+            row.addWidget(widget)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says; empty when it is hidden."""
+        return "" if self.isHidden() else self._text.text()
+
+    def say(
+        self, key: str, text: str, action: tuple[str, Callable[[], object]] | None = None, *, warning: bool = True
+    ) -> None:
+        """Show `text`, with a button if there is something to do. `key` names the matter, for `withdraw`."""
+        self._key, self._action = key, action[1] if action else None
+        self._icon.setPixmap(theme.icon("warning" if warning else "info").pixmap(16, 16))
+        self._text.setText(text)
+        self._button.setVisible(action is not None)
+        if action:
+            self._button.setText(action[0])
+        self.setAccessibleDescription(text)
+        self.show()
+
+    def withdraw(self, key: str) -> None:
+        """The matter is settled: hide its notice if it is the one shown."""
+        if self._key == key:
+            self.hide()
+
+    def _act(self) -> None:
+        self.hide()
+        if self._action:
+            self._action()

@@ -1,0 +1,335 @@
+"""The middle of the window: the grid with its header and footer, kept in step with the session.
+
+It also fetches what the grid wants to show: thumbnails and filmstrips, replaced as soon as other cells are in view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QLocale, Qt, QTimer, Signal
+from PySide6.QtGui import QImage, QPalette
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+
+from core import Event, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade
+from core.errors import MediaError, SemblanceError
+from desktop import theme
+from desktop.engine_thread import EngineLink
+from desktop.images import image_of
+from desktop.messages import sentence
+from desktop.results_model import ResultsModel, Sort
+from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
+from desktop.score_filter import ScoreFilter
+from desktop.session import Phase, Session
+
+FILMSTRIP_FRAMES = 12
+HISTOGRAM_BINS = 48
+STATE_MS = 100
+"""How often, at most, the counts and the histogram follow the grid."""
+
+
+class ResultsPane(QWidget):
+    """Shows the session's files. What the person does with them comes out as signals of `view`, and these."""
+
+    add_folder_wanted = Signal()
+    try_again_wanted = Signal()
+    include_subfolders_wanted = Signal()
+    hardly_differ = Signal(bool)
+    """After a ranking: whether its scores lie so close together that their order says little."""
+
+    def __init__(self, session: Session, link: EngineLink, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._link = link
+        self._thumbnail_job = self._filmstrip_job = 0
+        self._action: Callable[[], object] | None = None
+        self._state_timer = QTimer(self)
+        self._state_timer.setSingleShot(True)
+        self._state_timer.setInterval(STATE_MS)
+        self._state_timer.timeout.connect(self._show_state)
+        self._refused: BaseException | None = None
+        self.model = ResultsModel(self, words=sentence)
+        self.view = ResultsView(self)
+        self.view.setModel(self.model)
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        self._count = QLabel(self)
+        self._count.setFont(theme.tabular(theme.normal()))
+        self.sort = QComboBox(self)
+        self.sort.setAccessibleName(self.tr("Sort by"))
+        self.sort.addItem(self.tr("Best first"), Sort.BEST)
+        self.sort.addItem(self.tr("Name"), Sort.NAME)
+        self.sort.addItem(self.tr("Newest first"), Sort.NEWEST)
+        self.kinds: dict[Kind, QToolButton] = {}
+        for kind, name, icon in (
+            (Kind.IMAGE, self.tr("Pictures"), "picture"),
+            (Kind.VIDEO, self.tr("Clips"), "clip"),
+            (Kind.TEXT, self.tr("Texts"), "text"),
+        ):
+            button = QToolButton(self)
+            button.setIcon(theme.icon(icon))
+            button.setCheckable(True)
+            button.setChecked(True)
+            button.setAutoRaise(True)
+            button.setToolTip(self.tr("Show %1").replace("%1", name.lower()))
+            button.setAccessibleName(self.tr("Show %1").replace("%1", name.lower()))
+            self.kinds[kind] = button
+        self.cells = QSlider(Qt.Orientation.Horizontal, self)
+        self.cells.setRange(MIN_CELL, MAX_CELL)
+        self.cells.setPageStep(32)
+        self.cells.setSingleStep(16)
+        self.cells.setFixedWidth(112)
+        self.cells.setToolTip(self.tr("Size of the thumbnails (Ctrl + and Ctrl −)"))
+        self.cells.setAccessibleName(self.tr("Size of the thumbnails"))
+        header = QHBoxLayout()
+        header.setContentsMargins(12, 6, 12, 6)
+        header.setSpacing(4)
+        header.addWidget(self._count, 1)
+        for button in self.kinds.values():
+            header.addWidget(button)
+        header.addSpacing(8)
+        header.addWidget(self.sort)
+        header.addSpacing(8)
+        header.addWidget(self.cells)
+        self.score_filter = ScoreFilter(self)
+        self.score_filter.hide()
+        footer = QHBoxLayout()
+        footer.setContentsMargins(12, 4, 12, 4)
+        footer.addWidget(self.score_filter)
+        self._foot = QWidget(self)
+        self._foot.setLayout(footer)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(header)
+        column.addWidget(hairline(self))
+        column.addWidget(self.view, 1)
+        column.addWidget(self._foot)
+        self._foot.hide()
+
+    def _connect(self) -> None:
+        session, view = self._session, self.view
+        session.listing_opened.connect(self._open)
+        session.listing_grew.connect(self._grew)
+        session.listing_finished.connect(self._show_state)
+        session.folder_refused.connect(self._refuse_folder)
+        session.ranking_started.connect(self._start_ranking)
+        session.scored.connect(self._set_scores)
+        session.failed.connect(self._set_failed)
+        session.phase_changed.connect(self._phase_changed)
+        view.thumbnails_wanted.connect(self._fetch_thumbnails)
+        view.filmstrip_wanted.connect(self._fetch_filmstrip)
+        view.cell_size_changed.connect(self.cells.setValue)
+        view.message_action.connect(self._act_on_message)
+        for changed in (self.model.modelReset, self.model.layoutChanged, self.model.dataChanged):
+            changed.connect(self._show_state_soon)
+        self.cells.valueChanged.connect(view.set_cell_size)
+        self.sort.currentIndexChanged.connect(lambda _: self.model.set_sort_mode(self.sort.currentData()))
+        for button in self.kinds.values():
+            button.toggled.connect(self._set_kinds)
+        self.score_filter.minimum_changed.connect(self.model.set_minimum)
+
+    # --- following the session -------------------------------------------------------------------
+
+    def _open(self, listing: Listing) -> None:
+        self._refused = None
+        self.model.open(listing)
+        if self._session.query is None:
+            self._choose_sort(Sort.NEWEST)
+        self._show_state()
+
+    def _grew(self) -> None:
+        self.model.extend()
+        self._show_state()
+
+    def _refuse_folder(self, _folder: str, error: BaseException) -> None:
+        self._refused = error
+        self._show_state()
+
+    def _start_ranking(self, _query: Query) -> None:
+        self.model.clear_scores()
+        self.score_filter.set_minimum(0.0)
+        self._choose_sort(Sort.BEST)
+        self.view.release()
+        self.hardly_differ.emit(False)
+        self._show_state()
+
+    def _set_scores(self, rows: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+        self.model.set_scores(rows, scores)
+
+    def _set_failed(self, rows: list[int], errors: list[MediaError]) -> None:
+        self.model.set_failed(np.array(rows, np.int32), errors)
+
+    def _phase_changed(self, phase: Phase) -> None:
+        if phase is Phase.NONE:
+            self.model.clear_scores()
+            self._choose_sort(Sort.NEWEST)
+        if phase is Phase.FINISHED:
+            self.hardly_differ.emit(self._scores_hardly_differ())
+        self._show_state()
+
+    def _scores_hardly_differ(self) -> bool:
+        """Whether nine of ten scores lie within 0.05: then the order is mostly chance."""
+        histogram = self.model.histogram(100).astype(float)
+        if histogram.sum() < 12:
+            return False
+        share = np.cumsum(histogram) / histogram.sum()
+        low, high = np.searchsorted(share, [0.05, 0.95])
+        return bool(high - low <= 5)
+
+    def _choose_sort(self, sort: Sort) -> None:
+        self.sort.setCurrentIndex(self.sort.findData(sort))
+
+    def _set_kinds(self) -> None:
+        chosen = [kind for kind, button in self.kinds.items() if button.isChecked()]
+        self.model.set_kinds(chosen)
+
+    # --- what it says ----------------------------------------------------------------------------
+
+    def _show_state_soon(self) -> None:
+        if not self._state_timer.isActive():
+            self._state_timer.start()
+
+    def _show_state(self) -> None:
+        counts = self.model.counts
+        locale = QLocale()
+        ranked = self._session.phase is not Phase.NONE
+        shown = locale.toString(counts.shown)
+        if ranked:
+            text = self.tr("1 result") if counts.shown == 1 else self.tr("%1 results").replace("%1", shown)
+        else:
+            text = self.tr("1 file") if counts.shown == 1 else self.tr("%1 files").replace("%1", shown)
+        if counts.failed:
+            failed = self.tr("%1 can't be scored") if ranked else self.tr("%1 can't be read")
+            text += " · " + failed.replace("%1", locale.toString(counts.failed))
+        self._count.setText(text)
+        self._count.setToolTip(self._session.listing.root if self._session.listing else "")
+        has_scores = ranked and counts.judged > 0
+        self._foot.setVisible(has_scores)
+        self.score_filter.setVisible(has_scores)
+        if has_scores:
+            self.score_filter.set_histogram(self.model.histogram(HISTOGRAM_BINS))
+        self._show_message(counts.shown, counts.listed)
+
+    def _show_message(self, shown: int, listed: int) -> None:
+        """In place of an empty grid: what is the matter, and the one thing to do."""
+        listing, phase = self._session.listing, self._session.phase
+        self._action = None
+        if self._refused:
+            known = isinstance(self._refused, SemblanceError)
+            title = self.tr("This folder can't be opened") if known else self.tr("A fault")
+            self._say(title, sentence(self._refused), self.tr("Try again"), self.try_again_wanted.emit)
+        elif shown:
+            self.view.clear_message()
+        elif listing is None:
+            self._say(
+                self.tr("No folder yet"),
+                self.tr("Add a folder, or drop one here."),
+                self.tr("Add folder …"),
+                self.add_folder_wanted.emit,
+            )
+        elif not listing.complete:
+            self._say(self.tr("Looking through the folder …"))
+        elif listed == 0 and not listing.recursive:
+            self._say(
+                self.tr("No pictures, clips or texts here"),
+                self.tr("There may be some in the folders inside."),
+                self.tr("Include subfolders"),
+                self.include_subfolders_wanted.emit,
+            )
+        elif listed == 0:
+            self._say(
+                self.tr("No pictures, clips or texts here"),
+                self.tr("Choose another folder, or drop one here."),
+                self.tr("Add folder …"),
+                self.add_folder_wanted.emit,
+            )
+        elif not all(button.isChecked() for button in self.kinds.values()):
+            self._say(
+                self.tr("Nothing of this kind here"),
+                self.tr("Only some kinds of files are shown."),
+                self.tr("Show all kinds"),
+                self._show_all_kinds,
+            )
+        elif self.model.minimum > 0:
+            detail = self.tr("No result scores %1 or more.").replace("%1", f"{self.model.minimum:.2f}")
+            self._say(
+                self.tr("Nothing over the line"),
+                detail,
+                self.tr("Lower the line"),
+                lambda: self.score_filter.set_minimum(0.0),
+            )
+        elif phase is not Phase.RUNNING:
+            self._say(
+                self.tr("None of these files can be scored"),
+                self.tr("The list of failures at the foot of the window says why."),
+            )
+
+    def _say(
+        self, title: str, detail: str = "", action: str | None = None, act: Callable[[], object] | None = None
+    ) -> None:
+        self.view.set_message(title, detail, action)
+        self._action = act
+
+    def _act_on_message(self) -> None:
+        if self._action:
+            self._action()
+
+    def _show_all_kinds(self) -> None:
+        for button in self.kinds.values():
+            button.setChecked(True)
+
+    # --- pictures --------------------------------------------------------------------------------
+
+    def _fetch_thumbnails(self, ids: list[int], pixels: int) -> None:
+        listing = self._session.listing
+        self._link.cancel(self._thumbnail_job)
+        if listing is None:
+            return
+        self._session.thumbnail_pixels = pixels
+        self._session.look_at(ids)
+        if ids:
+            self._thumbnail_job = self._link.run(
+                MakeThumbnails(listing, ids, pixels), self._thumbnail_made, on_error=lambda _: None
+            )
+
+    def _thumbnail_made(self, event: Event) -> None:
+        if not isinstance(event, ThumbnailMade):
+            return
+        if event.thumbnail is None:
+            if event.error is not None:
+                self._session.note_failure(event.row, event.error)
+            return
+        raster = event.thumbnail.raster
+        self.view.set_thumbnail(
+            event.row,
+            image_of(raster) if raster else QImage(),
+            event.thumbnail.text,
+            event.thumbnail.facts.duration,
+        )
+
+    def _fetch_filmstrip(self, id_: int) -> None:
+        listing = self._session.listing
+        self._link.cancel(self._filmstrip_job)
+        if listing is None:
+            return
+
+        def show(event: Event) -> None:
+            if isinstance(event, list):
+                self.view.set_filmstrip(id_, [image_of(raster) for raster in event])
+
+        request = MakeFilmstrip(listing.path(id_), self._session.thumbnail_pixels, FILMSTRIP_FRAMES)
+        self._filmstrip_job = self._link.run(request, show, on_error=lambda _: None)
+
+
+def hairline(parent: QWidget) -> QFrame:
+    """A horizontal line one pixel high."""
+    line = QFrame(parent)
+    line.setFixedHeight(1)
+    line.setAutoFillBackground(True)
+    line.setBackgroundRole(QPalette.ColorRole.Mid)
+    return line
