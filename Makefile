@@ -37,7 +37,7 @@ check: lint
 
 bench: $(READY)
 	@packaging/system_packages.sh test
-	@$(BIN)/python -m pytest tests/bench --override-ini=addopts=--import-mode=importlib -s
+	@$(BIN)/python tests/bench/run.py
 
 screenshots: $(READY)
 	@packaging/system_packages.sh test

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from core import Ended, Event, Listing, Progress, Request, Scored
 
@@ -50,14 +50,18 @@ class EngineLink(QObject):
     """list[Message], emitted by the thread, received here on the GUI thread. As an object: Qt would convert a list,
     and lose the bytes of file names that are not Unicode."""
     engine_failed = Signal(object)
-    """An exception that ended the thread itself: the engine could not be started."""
+    """An exception that ended the thread itself: the engine could not be started. Every job is told too."""
+    thread_failed = Signal(object)
+    """The same as the thread emits it; passed on from the event loop, so that who connects a little later hears it."""
 
     def __init__(self, open_courier: Callable[[], Courier], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._replies: dict[int, Reply] = {}
         self._next_job = 1
+        self._failure: BaseException | None = None
         self._thread = _EngineThread(open_courier, self)
         self.produced.connect(self._deliver)
+        self.thread_failed.connect(self._fail)
         self._thread.start()
 
     def run(
@@ -70,6 +74,8 @@ class EngineLink(QObject):
         """Start a request; returns the job's number. Either `on_end` or `on_error` is the last call."""
         job, self._next_job = self._next_job, self._next_job + 1
         self._replies[job] = Reply(on_event, on_end, on_error)
+        if self._failure is not None:
+            QTimer.singleShot(0, self, self._end_all)
         self._thread.order(("start", job, request))
         return job
 
@@ -106,6 +112,15 @@ class EngineLink(QObject):
             else:
                 raise event.error
 
+    @Slot(object)
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._end_all()
+        self.engine_failed.emit(error)
+
+    def _end_all(self) -> None:
+        self._deliver([(job, Ended(self._failure)) for job in self._replies])
+
 
 class _EngineThread(QThread):
     """Carries orders to the engine and events back. Its signals live on the link, on the GUI thread."""
@@ -120,15 +135,23 @@ class _EngineThread(QThread):
 
     def order(self, order: tuple[object, ...]) -> None:
         self._orders.append(order)
-        if self._courier is not None:
-            self._courier.wake()
+        courier = self._courier  # the thread may let go of it meanwhile
+        if courier is not None:
+            courier.wake()
 
     def run(self) -> None:
         try:
             courier = self._courier = self._open_courier()
+            try:
+                self._carry(courier)
+            finally:
+                self._courier = None
+                courier.close()
         except Exception as error:  # shown as what it is by whoever listens
-            self._link.engine_failed.emit(error)
-            return
+            self._link.thread_failed.emit(error)
+
+    def _carry(self, courier: Courier) -> None:
+        """Until the order to close."""
         numbers: dict[int, int] = {}  # ours -> the courier's
         jobs: dict[int, int] = {}  # and back
         pending: list[Message] = []
@@ -144,8 +167,6 @@ class _EngineThread(QThread):
                     case ("look", Listing() as listing, rows):
                         courier.look_at(listing, rows)  # type: ignore[arg-type]
                     case ("close",):
-                        self._courier = None
-                        courier.close()
                         return
             due = emitted + EMIT_SECONDS - time.monotonic()
             messages = courier.receive(max(due, 0.0) if pending else IDLE_SECONDS)

@@ -30,7 +30,7 @@ from core.errors import EngineStopped, MediaError
 from desktop.engine_thread import EngineLink
 
 ASK_AGAIN = 3
-"""How often a ranking that the engine's end broke off is asked again by itself."""
+"""How often a listing or a ranking that the engine's end broke off is asked for again by itself."""
 
 
 class Phase(enum.Enum):
@@ -69,7 +69,8 @@ class Session(QObject):
         super().__init__(parent)
         self._link = link
         self._scan_job = self._rank_job = 0
-        self._asked_again = 0
+        self._scanned_again = self._asked_again = 0
+        self._refused = False
         self.listing: Listing | None = None
         self.query: Query | None = None
         self.scorer = "builtin"
@@ -82,6 +83,10 @@ class Session(QObject):
 
     def open_folder(self, folder: str, *, recursive: bool = True) -> None:
         """List the folder; a query that was asked before is asked of the new one."""
+        self._scanned_again = 0
+        self._scan(folder, recursive)
+
+    def _scan(self, folder: str, recursive: bool) -> None:
         self._link.cancel(self._scan_job)
         self._stop_ranking()
         self.unlisted = []
@@ -97,6 +102,7 @@ class Session(QObject):
                 self.listing = Listing(event.root, recursive=event.recursive)
                 self.listing.token = event.token
                 self.failures = {}
+                self._refused = False
                 self.listing_opened.emit(self.listing)
                 if self.query:
                     self.rank(self.query)
@@ -112,33 +118,38 @@ class Session(QObject):
                 self.listing_finished.emit()
 
     def _scan_failed(self, folder: str, recursive: bool, error: BaseException) -> None:
-        if isinstance(error, EngineStopped):
+        if isinstance(error, EngineStopped) and self._scanned_again < ASK_AGAIN:
+            self._scanned_again += 1
             self.noticed.emit(error)
-            self.open_folder(folder, recursive=recursive)
-        else:
-            self.folder_refused.emit(folder, error)
+            self._scan(folder, recursive)
+            return
+        # A ranking would wait for ever for the rest of this listing.
+        self._stop_ranking()
+        self._refused = True
+        self._enter(Phase.FAILED)
+        self.folder_refused.emit(folder, error)
 
     # --- the question ----------------------------------------------------------------------------
 
     def rank(self, query: Query) -> None:
-        """Ask; replaces a ranking that runs."""
-        self._asked_again = 0
-        self._rank(query)
-
-    def _rank(self, query: Query) -> None:
-        self._link.cancel(self._rank_job)
+        """Ask; replaces a ranking that runs. Without a folder it is asked as soon as one is open."""
+        self._stop_ranking()
         self.query = query
-        if self.listing is None:
+        if self.listing is None or self._refused:
             return
+        self._asked_again = 0
         self.failures = {}
+        self._ask(query, self.listing)
+        self.ranking_started.emit(query)
+        self._enter(Phase.RUNNING)
+
+    def _ask(self, query: Query, listing: Listing) -> None:
         self._rank_job = self._link.run(
-            Rank(query, self.listing, self.scorer, self.thumbnail_pixels),
+            Rank(query, listing, self.scorer, self.thumbnail_pixels),
             self._on_ranking,
             on_end=lambda: self._enter(Phase.FINISHED),
             on_error=self._ranking_failed,
         )
-        self.ranking_started.emit(query)
-        self._enter(Phase.RUNNING)
 
     def stop(self) -> None:
         """Stop the ranking; what is scored stays."""
@@ -179,10 +190,12 @@ class Session(QObject):
                 self.noticed.emit(event.error)
 
     def _ranking_failed(self, error: BaseException) -> None:
-        if isinstance(error, EngineStopped) and self._asked_again < ASK_AGAIN and self.query:
+        again = isinstance(error, EngineStopped) and self._asked_again < ASK_AGAIN
+        if again and self.query is not None and self.listing is not None:
             self._asked_again += 1
             self.noticed.emit(error)
-            self._rank(self.query)
+            # What is shown stays: the scores so far come back first, from the catalog.
+            self._ask(self.query, self.listing)
             return
         self._enter(Phase.FAILED)
         self.ranking_refused.emit(error)

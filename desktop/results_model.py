@@ -1,0 +1,562 @@
+"""In which order the files of a listing are shown, and which of them: scores in columns, one sort, no item objects.
+
+A file's id is its row in the Listing. A row of this model is a place on the screen; `order` leads from the one to
+the other. Everything that depends on all files is NumPy over columns: 100,000 rows are sorted in about 2 ms.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QByteArray,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
+
+from core import Kind, Listing, MediaError
+
+FILES_MIME = "application/x-semblance-files"
+"""What a drag of our own carries besides file addresses: the ids, so that a drop on the query bar knows them."""
+
+_URI_LIST = "text/uri-list"
+_INLINE_NAMES = 500
+"""Up to so many names are sorted at once (under 2 ms); more in a thread, so that the window never waits."""
+_NAME_BYTES = 96
+_POLL_MS = 20
+
+Ids = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+_ModelIndex = QModelIndex | QPersistentModelIndex
+
+
+class Sort(Enum):
+    """What decides a file's place."""
+
+    BEST = auto()
+    NAME = auto()
+    NEWEST = auto()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many files are listed, shown under the present filter, judged, and found impossible to judge."""
+
+    listed: int
+    shown: int
+    judged: int
+    failed: int
+
+
+class ResultsModel(QAbstractListModel):
+    """The files of one listing as a list in display order. `words` turns a file's error into a sentence."""
+
+    outdated = Signal(bool)
+    """The order no longer fits the data: call `resort`. True when the person asked for another arrangement."""
+
+    def __init__(self, parent: QObject | None = None, *, words: Callable[[MediaError], str] = str) -> None:
+        super().__init__(parent)
+        self._words = words
+        self._names = _NameOrder()
+        self._names_timer = QTimer(self, interval=_POLL_MS)
+        self._names_timer.timeout.connect(self._take_names)
+        self._sort = Sort.BEST
+        self._kinds = frozenset(Kind)
+        self._minimum = 0.0
+        self._open(None)
+
+    def _open(self, listing: Listing | None) -> None:
+        self.listing = listing
+        self.scores: NDArray[np.float32] = np.empty(0, np.float32)
+        """By id; NaN is not judged yet."""
+        self.ranks: Ids = np.empty(0, np.int32)
+        """By id, as of the last `resort`: the place by score among all that are judged, from 1; 0 is not judged."""
+        self.failed: Mask = np.empty(0, np.bool_)
+        """By id."""
+        self.order: Ids = np.empty(0, np.int32)
+        """The id at each place of the display."""
+        self._errors: dict[int, MediaError] = {}
+        self._positions: Ids = np.empty(0, np.int32)
+        self._best: Ids = np.empty(0, np.int32)
+        self._newest: Ids = np.empty(0, np.int32)
+        self._unranked = True
+        # What has come in above a held block since its hold began and has not been on the screen, and everything
+        # that belonged above it at the last held resort.
+        self._fresh: Mask = np.empty(0, np.bool_)
+        self._above: Mask = np.empty(0, np.bool_)
+        self._rearranged = True
+        self._names.forget()
+        self._names_timer.stop()
+        self._grow()
+
+    def _grow(self) -> None:
+        total, more = self._total, self._total - len(self.scores)
+        if more <= 0:
+            return
+        self.scores = np.concatenate([self.scores, np.full(more, np.nan, np.float32)])
+        self.ranks = np.concatenate([self.ranks, np.zeros(more, np.int32)])
+        self._positions = np.concatenate([self._positions, np.full(more, -1, np.int32)])
+        nothing = np.zeros(more, np.bool_)
+        self.failed = np.concatenate([self.failed, nothing])
+        self._fresh = np.concatenate([self._fresh, nothing])
+        self._above = np.concatenate([self._above, nothing])
+        if self._sort is Sort.NAME and self.listing is not None:
+            self._sort_names(total)
+
+    @property
+    def _total(self) -> int:
+        return len(self.listing) if self.listing is not None else 0
+
+    # --- what the owner tells it -----------------------------------------------------------------------
+
+    def open(self, listing: Listing) -> None:
+        """Show another listing; scores and failures are forgotten, sort and filter stay."""
+        self.beginResetModel()
+        self._open(listing)
+        self.order = self._ideal()
+        self._index_positions()
+        self._rearranged = False
+        self.endResetModel()
+
+    def extend(self) -> None:
+        """Take in the rows by which the listing has grown."""
+        self._grow()
+        self.outdated.emit(False)
+
+    def set_scores(self, rows: Ids, scores: NDArray[np.float32]) -> None:
+        """Scores for the files `rows`, one each; NaN takes a score back. A file that was judged has not failed."""
+        self.scores[rows] = scores
+        judged = rows[~np.isnan(scores)]
+        if self.failed[judged].any():
+            for row in judged[self.failed[judged]].tolist():
+                del self._errors[row]
+            self.failed[judged] = False
+        self._unranked = True
+        self.outdated.emit(False)
+
+    def set_failed(self, rows: Ids, errors: Sequence[MediaError]) -> None:
+        """The files `rows` can't be judged, each for its reason."""
+        self.scores[rows] = np.nan
+        self.failed[rows] = True
+        self._errors.update(zip(rows.tolist(), errors, strict=True))
+        self._unranked = True
+        self.outdated.emit(False)
+
+    def clear_scores(self) -> None:
+        """Another query: nothing is judged, nothing has failed."""
+        self.scores[:] = np.nan
+        self.failed[:] = False
+        self._errors.clear()
+        self._unranked = True
+        self._rearrange()
+
+    @property
+    def sort_mode(self) -> Sort:
+        return self._sort
+
+    def set_sort_mode(self, sort: Sort) -> None:
+        if sort is self._sort:
+            return
+        self._sort = sort
+        if sort is Sort.NAME:
+            self._sort_names(self._total)
+        self._rearrange()
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return self._kinds
+
+    def set_kinds(self, kinds: Iterable[Kind]) -> None:
+        """Show only files of these kinds."""
+        if frozenset(kinds) != self._kinds:
+            self._kinds = frozenset(kinds)
+            self._rearrange()
+
+    @property
+    def minimum(self) -> float:
+        return self._minimum
+
+    def set_minimum(self, score: float) -> None:
+        """Hide what is judged below `score`; above 0 also what is not judged yet."""
+        if score != self._minimum:
+            self._minimum = score
+            self._rearrange()
+
+    def _rearrange(self) -> None:
+        self._rearranged = True
+        self.outdated.emit(True)
+
+    # --- the order -------------------------------------------------------------------------------------
+
+    @property
+    def rearranged(self) -> bool:
+        """Whether the person asked for another arrangement since the last `resort`, which voids any hold."""
+        return self._rearranged
+
+    def resort(self, held: range | None = None, columns: int = 1) -> int:
+        """Bring the order up to date; the files now at the places `held` stay together, in their order.
+
+        What belongs before the middle one of the held block stands above it, the rest below; the middle and not
+        an end, so that one file judged very differently from its neighbours doesn't turn the list over. The number
+        above is a multiple of `columns`, so that the block keeps its place in the rows of a grid; the last few wait
+        directly below. A held file that the filter would now hide stays until the hold ends.
+
+        Returns how many files belong above that did not when the hold began and have not been on the screen
+        since (`note_seen`). `held` must start at a multiple of `columns`. An arrangement that the person
+        asked for meanwhile ends the hold.
+        """
+        ideal = self._ideal()
+        if held is None or self._rearranged or not len(held):
+            self._rearranged = False
+            self._fresh[:] = False
+            self._above[:] = False
+            self._place(ideal)
+            return 0
+        if held.start % columns:
+            raise ValueError(f"a block held in {columns} columns can't start at place {held.start}")
+        block = self.order[held.start : held.stop]
+        is_held = np.zeros(len(self.scores), np.bool_)
+        is_held[block] = True
+        held_in_ideal = is_held[ideal]
+        rest = ideal[~held_in_ideal]
+        places = np.flatnonzero(held_in_ideal)
+        if len(places):
+            middle = len(places) // 2
+            before = int(places[middle]) - middle
+        else:
+            before = min(held.start, len(rest))
+        belongs = np.zeros(len(self.scores), np.bool_)
+        belongs[rest[:before]] = True
+        arrived = belongs & ~self._above
+        arrived[self.order[: held.start]] = False
+        self._fresh = (self._fresh | arrived) & belongs
+        self._above = belongs
+        above = before - before % columns
+        self._place(np.concatenate([rest[:above], block, rest[above:]]))
+        return int(np.count_nonzero(self._fresh))
+
+    def note_seen(self, places: range) -> int:
+        """The files at these places are on the screen. Returns how many of what came in above are still unseen."""
+        self._fresh[self.order[places.start : places.stop]] = False
+        return int(np.count_nonzero(self._fresh))
+
+    def _ideal(self) -> Ids:
+        """The filtered files in the order that the sort mode asks for."""
+        if self._unranked or len(self.ranks) != self._total:
+            self._rank()
+        by_kind = np.zeros(len(Kind), np.bool_)
+        by_kind[[int(kind) for kind in self._kinds]] = True
+        kinds = self.listing.kinds[: len(self.scores)] if self.listing is not None else np.empty(0, np.uint8)
+        shown = by_kind[kinds]
+        if self._minimum > 0:
+            shown &= self.scores >= self._minimum  # NaN is not
+        if self._sort is Sort.BEST:
+            shown &= ~self.failed
+            waiting = np.flatnonzero(shown & (self.ranks == 0)).astype(np.int32)
+            return np.concatenate([self._best[shown[self._best]], waiting])
+        base = self._by_name() if self._sort is Sort.NAME else self._by_date()
+        return base[shown[base]]
+
+    def _rank(self) -> None:
+        judged = np.flatnonzero(~np.isnan(self.scores)).astype(np.int32)
+        self._best = best_first(judged, self.scores[judged])
+        self.ranks[:] = 0
+        self.ranks[self._best] = np.arange(1, len(self._best) + 1, dtype=np.int32)
+        self._unranked = False
+
+    def _by_date(self) -> Ids:
+        if len(self._newest) != len(self.scores) and self.listing is not None:
+            self._newest = newest_first(self.listing.mtimes[: len(self.scores)])
+        return self._newest
+
+    def _by_name(self) -> Ids:
+        known = self._names.order  # of the first rows; those found since wait at the end for the next sorting
+        return np.concatenate([known, np.arange(len(known), len(self.scores), dtype=np.int32)])
+
+    def _sort_names(self, total: int) -> None:
+        if self.listing is None or len(self._names.order) == total:
+            return
+        if total <= _INLINE_NAMES:
+            self._names.sort_now(self.listing.names)
+        else:
+            self._names.start(self.listing.names)
+            self._names_timer.start()
+
+    def _take_names(self) -> None:
+        first = not len(self._names.order)
+        if not self._names.finished():
+            return
+        self._names_timer.stop()
+        if self._sort is Sort.NAME:
+            if len(self._names.order) < self._total:
+                self._sort_names(self._total)
+            self._rearranged |= first
+            self.outdated.emit(first)
+
+    def _place(self, order: Ids) -> None:
+        """Make `order` the display's, telling views no more than is true."""
+        if np.array_equal(order, self.order):
+            if len(order):
+                self.dataChanged.emit(self.index(0), self.index(len(order) - 1))
+            return
+        is_same_set = len(order) == len(self.order) and bool((self._positions[order] >= 0).all())
+        if not is_same_set:
+            self.beginResetModel()
+            self.order = order
+            self._index_positions()
+            self.endResetModel()
+            return
+        self.layoutAboutToBeChanged.emit()
+        kept = self.persistentIndexList()  # at most the current one: views select by id
+        ids = [int(self.order[index.row()]) for index in kept]
+        self.order = order
+        self._index_positions()
+        self.changePersistentIndexList(kept, [self.index(int(self._positions[id_])) for id_ in ids])
+        self.layoutChanged.emit()
+
+    def _index_positions(self) -> None:
+        self._positions = np.full(len(self.scores), -1, np.int32)
+        self._positions[self.order] = np.arange(len(self.order), dtype=np.int32)
+
+    # --- what is known of a file, and of all -----------------------------------------------------------
+
+    def rank_of(self, id_: int) -> int | None:
+        """The file's place by score among all that are judged, from 1, whatever is shown; None if not judged."""
+        return int(self.ranks[id_]) or None
+
+    def position_of(self, id_: int) -> int | None:
+        """Where the file is shown; None if the filter hides it or it is not there."""
+        if not 0 <= id_ < len(self._positions):
+            return None
+        position = int(self._positions[id_])
+        return position if position >= 0 else None
+
+    def positions_of(self, ids: Ids) -> Ids:
+        """Where the files are shown; -1 for a hidden one."""
+        return self._positions[ids]
+
+    def score_of(self, id_: int) -> float | None:
+        """0..1, or None if the file is not judged."""
+        score = float(self.scores[id_])
+        return None if np.isnan(score) else score
+
+    def error_of(self, id_: int) -> MediaError | None:
+        return self._errors.get(id_)
+
+    def name_of(self, id_: int) -> str:
+        """The file's name, fit for the window: bytes that are no text become �."""
+        assert self.listing is not None
+        return os.fsencode(self.listing.names[id_]).decode("utf-8", "replace")
+
+    def kind_of(self, id_: int) -> Kind:
+        assert self.listing is not None
+        return self.listing.kind(id_)
+
+    def histogram(self, bins: int) -> NDArray[np.int64]:
+        """How many judged files have a score in each of `bins` equal parts of 0..1."""
+        judged = self.scores[~np.isnan(self.scores)]
+        places = np.clip((judged * bins).astype(np.int64), 0, bins - 1)
+        return np.bincount(places, minlength=bins).astype(np.int64)
+
+    @property
+    def counts(self) -> Counts:
+        judged = int(np.count_nonzero(~np.isnan(self.scores)))
+        return Counts(self._total, len(self.order), judged, int(np.count_nonzero(self.failed)))
+
+    # --- the list that Qt sees -------------------------------------------------------------------------
+
+    def rowCount(self, parent: _ModelIndex = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
+        return 0 if parent.isValid() else len(self.order)
+
+    def flags(self, index: _ModelIndex) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        return (
+            Qt.ItemFlag.ItemIsEnabled
+            | Qt.ItemFlag.ItemIsSelectable
+            | Qt.ItemFlag.ItemIsDragEnabled
+            | Qt.ItemFlag.ItemNeverHasChildren
+        )
+
+    def data(self, index: _ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid() or index.row() >= len(self.order):
+            return None
+        id_ = int(self.order[index.row()])
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self.name_of(id_)
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tip(id_)
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return self._spoken(id_)
+            case Qt.ItemDataRole.UserRole:
+                return id_
+        return None
+
+    def _tip(self, id_: int) -> str:
+        assert self.listing is not None
+        path = os.fsencode(self.listing.relative_path(id_)).decode("utf-8", "replace")
+        error = self._errors.get(id_)
+        return path if error is None else f"{path}\n{self._words(error)}"
+
+    def _spoken(self, id_: int) -> str:
+        kind = {Kind.IMAGE: self.tr("picture"), Kind.VIDEO: self.tr("clip"), Kind.TEXT: self.tr("text")}
+        parts = [self.name_of(id_), kind[self.kind_of(id_)]]
+        score, rank, error = self.score_of(id_), self.rank_of(id_), self._errors.get(id_)
+        if error is not None:
+            parts.append(self._words(error))
+        elif score is not None and rank is not None:
+            parts = [self.tr("rank {rank}").format(rank=rank), self.tr("score {score:.2f}").format(score=score), *parts]
+        return ", ".join(parts)
+
+    # --- dragging out ----------------------------------------------------------------------------------
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        return Qt.DropAction.CopyAction  # never move: nothing of the user's is changed
+
+    def mimeTypes(self) -> list[str]:
+        return [_URI_LIST, FILES_MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        return self.mime_data([int(self.order[index.row()]) for index in indexes])
+
+    def mime_data(self, ids: Sequence[int]) -> QMimeData:
+        """The files as other programs take them, and as our own query bar does (`dragged_ids`)."""
+        assert self.listing is not None
+        # A plain QMimeData, filled at once (1 to 2 µs a file): one that makes its data when asked would be a Python
+        # object that the clipboard calls after the interpreter has gone.
+        data = QMimeData()
+        data.setData(_URI_LIST, QByteArray(_addresses(self.listing, ids)))
+        data.setData(FILES_MIME, QByteArray(b"\n".join(b"%d" % id_ for id_ in ids)))
+        return data
+
+
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.~\0-]")
+
+
+def _addresses(listing: Listing, ids: Sequence[int]) -> bytes:
+    """The files as text/uri-list; names keep their bytes, even those that are no text."""
+    folders = [Path(folder).as_uri().encode() for folder in listing.folders]
+    # All names at once, apart by the one byte that no name holds: a tenth of the time that one by one takes.
+    names = os.fsencode("\0".join([listing.names[id_] for id_ in ids]))
+    quoted = _UNSAFE.sub(lambda byte: b"%%%02X" % ord(byte[0]), names).split(b"\0")
+    inside = listing.folder[np.asarray(ids, np.int64)].tolist()
+    return b"".join([b"%b/%b\r\n" % (folders[folder], name) for folder, name in zip(inside, quoted, strict=True)])
+
+
+def dragged_ids(data: QMimeData) -> list[int]:
+    """The ids that a drag of our own carries; empty for any other."""
+    if not data.hasFormat(FILES_MIME):
+        return []
+    return [int(line) for line in bytes(data.data(FILES_MIME).data()).split()]
+
+
+# --- orders --------------------------------------------------------------------------------------------
+
+
+def best_first(ids: Ids, scores: NDArray[np.float32]) -> Ids:
+    """`ids` by falling score, equal scores by rising id. One sort of unique integers: twice as fast as an argsort."""
+    bits = (scores + np.float32(0)).view(np.uint32)  # -0 becomes 0
+    # The bits of a float rise with its value once the sign is turned over (and all of a negative's bits).
+    rising = np.where(bits >> 31 != 0, ~bits, bits | np.uint32(1 << 31))
+    keys = (~rising).astype(np.uint64) << np.uint64(32) | ids.astype(np.uint64)
+    keys.sort()
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
+
+
+def newest_first(mtimes: NDArray[np.int64]) -> Ids:
+    """Row numbers by falling time, equal times by rising row. Without a stable sort, which is four times slower."""
+    order = np.argsort(-mtimes)
+    if not len(order):
+        return order.astype(np.int32)
+    falling = mtimes[order]
+    group = np.concatenate([[0], np.cumsum(falling[1:] != falling[:-1])])
+    keys = group.astype(np.int64) << 32 | order
+    keys.sort()
+    return (keys & 0xFFFFFFFF).astype(np.int32)
+
+
+_DIGITS = re.compile(r"\d+")
+
+
+def natural_key(name: str) -> bytes:
+    """A key by which names sort as people expect: no case, and numbers by value ("img9" before "img10")."""
+    # A number's length is put before its digits, so that longer numbers come after shorter ones. Characters below
+    # a digit's keep their place, since '0' + length is never less than '0'.
+    return _DIGITS.sub(_number_key, name.casefold()).encode("utf-8", "surrogatepass")
+
+
+def _number_key(match: re.Match[str]) -> str:
+    digits = match[0].lstrip("0") or "0"
+    return "9" * (len(digits) // 9) + str(len(digits) % 9) + digits
+
+
+def name_order(names: Sequence[str], is_cancelled: Callable[[], bool] = lambda: False) -> Ids:
+    """Row numbers by `natural_key`, equal names by row.
+
+    Made for a thread beside the window's: Python runs in short slices, and NumPy sorts fixed-width bytes without
+    the interpreter's lock, where `list.sort` would hold it for 100 ms. Only keys that are equal in their first
+    _NAME_BYTES bytes are compared once more in Python.
+    """
+    keys: list[bytes] = []
+    for start in range(0, len(names), 4096):
+        if is_cancelled():
+            return np.empty(0, np.int32)
+        keys += [natural_key(name) for name in names[start : start + 4096]]
+    width = min(max(map(len, keys), default=1), _NAME_BYTES) or 1
+    table = np.empty(len(keys), f"S{width}")
+    for start in range(0, len(keys), 4096):
+        table[start : start + 4096] = keys[start : start + 4096]
+    order = np.argsort(table, kind="stable").astype(np.int32)
+    same = np.flatnonzero(table[order[1:]] == table[order[:-1]])
+    for run in np.split(same, np.flatnonzero(np.diff(same) > 1) + 1) if len(same) else []:
+        part = slice(int(run[0]), int(run[-1]) + 2)
+        order[part] = sorted(order[part].tolist(), key=lambda row: (keys[row], row))
+    return order
+
+
+class _NameOrder:
+    """The order of a listing's names, made in a thread when there are many."""
+
+    def __init__(self) -> None:
+        self.order: Ids = np.empty(0, np.int32)
+        self._work: Future[Ids] | None = None
+        self._cancelled = threading.Event()
+
+    def forget(self) -> None:
+        self.order = np.empty(0, np.int32)
+        self._cancelled.set()
+        self._work = None
+
+    def sort_now(self, names: Sequence[str]) -> None:
+        self.order = name_order(names)
+
+    def start(self, names: Sequence[str]) -> None:
+        if self._work is not None:
+            return  # what has grown meanwhile is sorted when this is done
+        self._cancelled = threading.Event()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="names")
+        self._work = pool.submit(name_order, list(names), self._cancelled.is_set)
+        pool.shutdown(wait=False)
+
+    def finished(self) -> bool:
+        """Whether the thread's work is done; its order is then taken over."""
+        if self._work is None or not self._work.done():
+            return False
+        self.order, self._work = self._work.result(), None
+        return True
