@@ -12,7 +12,7 @@ $(READY): pyproject.toml packaging/constraints.txt
 	@python=$$(PYTHON="$(PYTHON)" packaging/find_python.sh) && \
 	if command -v uv >/dev/null; then \
 		{ [ -x $(BIN)/python ] || uv venv --quiet --python "$$python" .venv; } && \
-		uv pip install --quiet --python $(BIN)/python -e '.[dev]' -c packaging/constraints.txt; \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]' -c packaging/constraints.txt; \
 	else \
 		{ [ -x $(BIN)/pip ] || "$$python" -m venv .venv; } && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c packaging/constraints.txt; \

@@ -129,6 +129,8 @@ class Catalog:
 
     A damaged one is set aside under another name, never deleted, and a new one begun; one that can't be written is
     used as far as it can be read; one that is locked is tried again. Each is told by `notice`. Raises CatalogNewer.
+
+    Damage that shows later raises CatalogDamaged, once: by then the new one is in use, and content ids mean nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,42 +160,37 @@ class Catalog:
             self.notice, self._refused_at = error, time.monotonic()
             return self._connect_read_only()
 
-    def reopen(self) -> None:
-        """Begin anew after CatalogDamaged was raised by any other method."""
-        self._db = self._open()
-
     def _require_writable(self) -> None:
         """Raise what stands in the way of writing, having looked again whether it still does."""
         if not self._refused_at:
             return
         if time.monotonic() - self._refused_at > RETRY_SECONDS:
-            self._refused_at = 0.0
+            self._refused_at, self.notice = 0.0, None
             self._db.conn.close()
             self._db = self._open()
         if self._refused_at and self.notice:
             raise self.notice
-        self.notice = None
 
     def _connect(self) -> Database:
         conn: sqlite3.Connection | None = None
         try:
-            with self._translated():
-                try:
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                except OSError as error:
-                    raise CatalogReadOnly(path=str(self.path)) from error
-                # Transactions are begun by hand (IMMEDIATE), never by the driver.
-                conn = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-                conn.execute("PRAGMA journal_mode = WAL")
-                # With WAL a killed process loses nothing; a power cut may lose the last second, never the file.
-                conn.execute("PRAGMA synchronous = NORMAL")
-                db = Database(conn, execute_plugins=False)
-                self._migrate(db)
-                return db
-        except BaseException:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Transactions are begun by hand (IMMEDIATE), never by the driver.
+            conn = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            conn.execute("PRAGMA journal_mode = WAL")
+            # With WAL a killed process loses nothing; a power cut may lose the last second, never the file.
+            conn.execute("PRAGMA synchronous = NORMAL")
+            db = Database(conn, execute_plugins=False)
+            self._migrate(db)
+        except BaseException as error:
             if conn is not None:
                 conn.close()
+            if isinstance(error, OSError):
+                raise CatalogReadOnly(path=str(self.path)) from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise self._known(error) from error
             raise
+        return db
 
     def _connect_read_only(self) -> Database:
         if self.path.exists():
@@ -231,7 +228,11 @@ class Catalog:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise self._known(error) from error
+            known = self._known(error)
+            if isinstance(known, CatalogDamaged):
+                self._db = self._open()
+                self.notice = known
+            raise known from error
 
     def _known(self, error: sqlite3.DatabaseError) -> Exception:
         path = str(self.path)
@@ -250,7 +251,7 @@ class Catalog:
         return error
 
     def _set_aside(self) -> Path:
-        with contextlib.suppress(AttributeError, sqlite3.Error):
+        if hasattr(self, "_db"):
             self._db.conn.close()
         stamp = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
         kept = self.path.with_name(f"{self.path.stem}-damaged-{stamp}{self.path.suffix}")
@@ -293,6 +294,17 @@ class Catalog:
                     elif (error := _failure_from_json(failure, decoding)) is not None:
                         failures[row] = error
         return contents, failures
+
+    def content_at(self, path: str, size: int, mtime: int) -> tuple[int, bytes] | None:
+        """The content id and fingerprint of one file, if it was read and has not changed since."""
+        folder, name = os.path.split(path)
+        with self._translated():
+            row = self._db.execute(
+                """SELECT contents.id, fingerprint FROM files JOIN contents ON contents.id = content
+                   WHERE folder = (SELECT id FROM folders WHERE path = ?) AND name = ? AND size = ? AND mtime = ?""",
+                [os.fsencode(folder), os.fsencode(name), size, mtime],
+            ).fetchone()
+        return (int(row[0]), bytes(row[1])) if row else None
 
     def content_of(self, fingerprint: bytes) -> int:
         """The id of a content, or 0: a moved or copied file is recognised here."""

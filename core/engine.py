@@ -128,9 +128,7 @@ class Engine(Jobs):
             except CatalogDamaged as error:
                 if last_try:
                     raise
-                # Set aside by now. What it knew of the files is no longer there to lean on.
-                self.catalog.reopen()
-                self.catalog.notice = error
+                # Set aside by now, and a new one begun, which knows nothing of the files.
                 for other in self._listings.values():
                     other.contents = other.contents[:0]
                 yield Notice(error)

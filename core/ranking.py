@@ -6,10 +6,12 @@ answers, so that one process can step several jobs in turn. Closing it cancels i
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,23 +111,72 @@ class _Part:
 
 
 def _ask(query: Query, scorer: Scorer, catalog: Catalog, pool: DecodingPool) -> Generator[None, None, _Part]:
-    """The query with its references read."""
-    tasks = [pool.decode(str(path), scorer.pixels) for path in query.references]
-    while not all(task.done() for task in tasks):
+    """The query with its references known or read."""
+    references = [_recall(str(path), scorer, catalog) for path in query.references]
+    tasks = {
+        index: pool.decode(str(path), scorer.pixels)
+        for index, path in enumerate(query.references)
+        if references[index] is None
+    }
+    while not all(task.done() for task in tasks.values()):
         yield None
-    references = []
-    for path, task in zip(query.references, tasks, strict=True):
+    for index, task in tasks.items():
+        path = str(query.references[index])
         try:
-            references.append(task.result())
+            decoded = task.result()
         except MediaError as error:
-            raise ReferenceUnreadable(path=str(path), reason=error) from error
-    digest = query.digest([reference.fingerprint for reference in references])
-    return _Part(scorer.ask(query, references), digest, catalog.scores(judge_identity(scorer), digest))
+            raise ReferenceUnreadable(path=path, reason=error) from error
+        references[index] = _learn(path, decoded, scorer, catalog)
+    known = [reference for reference in references if reference is not None]
+    digest = query.digest([fingerprint for fingerprint, _ in known])
+    question = scorer.ask(query, [document for _, document in known])
+    return _Part(question, digest, catalog.scores(judge_identity(scorer), digest))
+
+
+_Reference = tuple[bytes, Document]
+"""Its content's fingerprint, and what the judge gets."""
+
+
+def _recall(path: str, scorer: Scorer, catalog: Catalog) -> _Reference | None:
+    """A reference that was read before: the same question is answered without opening anything."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None  # the decoder will say what is wrong
+    found = catalog.content_at(path, status.st_size, status.st_mtime_ns) if scorer.extractor else None
+    if found is None:
+        return None
+    content, fingerprint = found
+    feature = catalog.features(kept_under(scorer), [content]).get(content)
+    return (fingerprint, Document(feature=feature)) if feature else None
+
+
+def _learn(path: str, decoded: Decoded, scorer: Scorer, catalog: Catalog) -> _Reference:
+    if not scorer.extractor:
+        return decoded.fingerprint, Document(decoded=decoded)
+    feature = scorer.extract(decoded)
+    try:
+        status = Path(path).stat()
+        folder, name = os.path.split(path)
+        stamp = status.st_size, status.st_mtime_ns
+        read = FileRead(folder, name, *stamp, decoded.fingerprint, decoded.kind, decoded.facts, feature)
+        with catalog.writing():
+            catalog.save_files([read], kept_under(scorer))
+    except CatalogDamaged:
+        raise
+    except (CatalogError, OSError):
+        pass  # keeping it only spares reading it again; a catalog that takes nothing is told with the first scores
+    return decoded.fingerprint, Document(feature=feature)
 
 
 def judge_identity(scorer: Scorer) -> str:
     """What its scores are kept under: everything they depend on besides content and query."""
     return f"{scorer.identity}; decoding {DECODING_VERSION}"
+
+
+def kept_under(scorer: Scorer) -> str:
+    """What its features are kept under; empty for a judge that keeps none."""
+    return f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
 
 
 class _Run:
@@ -145,7 +196,7 @@ class _Run:
         self.listing = opened.listing
         self.scorer = scorer
         self.identity = judge_identity(scorer)
-        self.extractor = f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
+        self.extractor = kept_under(scorer)
         self.catalog = catalog
         self.pool = pool
         self.thumbnail = thumbnail

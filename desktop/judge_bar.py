@@ -95,7 +95,7 @@ class JudgeBar(QWidget):
         done, total = locale.toString(progress.done), locale.toString(progress.total)
         parts = [self.tr("%1 of %2").replace("%1", done).replace("%2", total)]
         if running and progress.rate > 0:
-            rate = locale.toString(progress.rate, "f", 0 if progress.rate >= 10 else 1)
+            rate = locale.toString(float(progress.rate), "f", 0 if progress.rate >= 10 else 1)
             parts.append(self.tr("%1/s").replace("%1", rate))
             if progress.seconds_left:
                 parts.append(self.tr("%1 left").replace("%1", self._duration(progress.seconds_left)))

@@ -14,7 +14,7 @@ from PySide6.QtGui import QImage, QPalette
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from core import Event, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade
-from core.errors import MediaError, SemblanceError
+from core.errors import EngineStopped, MediaError, SemblanceError
 from desktop import theme
 from desktop.engine_thread import EngineLink
 from desktop.images import image_of
@@ -52,6 +52,7 @@ class ResultsPane(QWidget):
         self._refused: BaseException | None = None
         self.model = ResultsModel(self, words=sentence)
         self.view = ResultsView(self)
+        self.view.reduced_motion = theme.reduced_motion()
         self.view.setModel(self.model)
         self._build()
         self._connect()
@@ -285,7 +286,7 @@ class ResultsPane(QWidget):
 
     # --- pictures --------------------------------------------------------------------------------
 
-    def _fetch_thumbnails(self, ids: list[int], pixels: int) -> None:
+    def _fetch_thumbnails(self, ids: list[int], pixels: int, *, is_second_try: bool = False) -> None:
         listing = self._session.listing
         self._link.cancel(self._thumbnail_job)
         if listing is None:
@@ -294,13 +295,21 @@ class ResultsPane(QWidget):
         self._session.look_at(ids)
         if ids:
             self._thumbnail_job = self._link.run(
-                MakeThumbnails(listing, ids, pixels), self._thumbnail_made, on_error=lambda _: None
+                MakeThumbnails(listing, ids, pixels),
+                lambda event: self._thumbnail_made(event, pixels),
+                on_error=lambda error: (
+                    # The grid asks once for what it shows; an engine that was started again knows nothing of it.
+                    self._fetch_thumbnails(ids, pixels, is_second_try=True)
+                    if isinstance(error, EngineStopped) and not is_second_try
+                    else None
+                ),
             )
 
-    def _thumbnail_made(self, event: Event) -> None:
+    def _thumbnail_made(self, event: Event, pixels: int) -> None:
         if not isinstance(event, ThumbnailMade):
             return
         if event.thumbnail is None:
+            self.view.set_thumbnail(event.row, QImage())
             if event.error is not None:
                 self._session.note_failure(event.row, event.error)
             return
@@ -310,6 +319,7 @@ class ResultsPane(QWidget):
             image_of(raster) if raster else QImage(),
             event.thumbnail.text,
             event.thumbnail.facts.duration,
+            pixels,
         )
 
     def _fetch_filmstrip(self, id_: int) -> None:

@@ -527,6 +527,18 @@ class ResultsView(QAbstractItemView):
         place = self._place_of(self._current)
         self._go((place if place is not None else -1 if by > 0 else 0) + by)
 
+    @property
+    def selected_count(self) -> int:
+        return self._selected_count
+
+    def selection(self) -> NDArray[np.int32]:
+        """The selected files in the listing's order: an array, cheap for any number of them."""
+        return np.flatnonzero(self._selected).astype(np.int32)
+
+    def select(self, ids: NDArray[np.int32]) -> None:
+        """Select these files and no others."""
+        self._select(ids, alone=True)
+
     def selected_ids(self) -> list[int]:
         """The selected files in the order shown; those that the filter hides come last."""
         if self._results is None:

@@ -21,7 +21,7 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Document:
-    """One thing to be judged. A judge that keeps features gets `feature`, the others `decoded`."""
+    """One thing to be judged, or a reference. A judge that keeps features gets `feature`, the others `decoded`."""
 
     decoded: Decoded | None = None
     feature: bytes = b""
@@ -58,8 +58,8 @@ class Scorer(Protocol):
         """What this judge keeps of a document, so that the next query need not decode it."""
         ...
 
-    def ask(self, query: Query, references: Sequence[Decoded]) -> Question:
-        """The query made ready; `references` are its decoded files, in the order of `query.references`."""
+    def ask(self, query: Query, references: Sequence[Document]) -> Question:
+        """The query made ready; `references` are its files, in the order of `query.references`."""
         ...
 
 

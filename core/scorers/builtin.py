@@ -130,6 +130,10 @@ def _kept_words(text: str, limit: int) -> bytes:
     return kept
 
 
+def _feature_of(document: Document) -> bytes:
+    return document.feature or _feature(document.decoded)
+
+
 def _feature(decoded: Decoded | None) -> bytes:
     """What is kept of a document; empty if there is none."""
     if decoded is None:
@@ -306,9 +310,9 @@ class BuiltinMatcher:
         """Colours, layout and figures of up to 8 frames, the shape, and the first words. At most 2.5 KB."""
         return _feature(decoded)
 
-    def ask(self, query: Query, references: Sequence[Decoded]) -> BuiltinQuestion:
+    def ask(self, query: Query, references: Sequence[Document]) -> BuiltinQuestion:
         """The query made ready; a reference counts by its look alone."""
-        return BuiltinQuestion(terms(query.text), [_unpack([_feature(reference)]) for reference in references])
+        return BuiltinQuestion(terms(query.text), [_unpack([_feature_of(reference)]) for reference in references])
 
 
 class BuiltinQuestion:
@@ -326,7 +330,7 @@ class BuiltinQuestion:
         self._measured = np.array([bool(term.measure) for term in asked], np.bool_)
 
     def score(self, documents: Sequence[Document]) -> Scores:
-        batch = _unpack([document.feature or _feature(document.decoded) for document in documents])
+        batch = _unpack([_feature_of(document) for document in documents])
         parts = []
         if self._terms:
             parts.append(self._words_score(batch))

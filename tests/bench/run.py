@@ -20,6 +20,7 @@ PARTS = ("listing", "first_paint", "big_pictures", "window_gaps", "grid_paint")
 
 def main(parts: tuple[str, ...]) -> None:
     environment = os.environ | {"QT_LOGGING_RULES": "*.debug=false"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a warm start has its bytecode
     screen = None
     if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("QT_QPA_PLATFORM"):
         if shutil.which("Xvfb"):

@@ -188,7 +188,7 @@ def main(seconds: float = SECONDS, rows: int = ROWS) -> None:
         beat.stop()
 
         view = window.results.view
-        view.select(range(0, rows, rows // SELECTED))
+        view.select(np.arange(0, rows, rows // SELECTED, dtype=np.int32))
         window.query_bar.words.setText("dusk")
         window.query_bar.submit()
         resorts = [0]

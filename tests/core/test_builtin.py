@@ -54,7 +54,7 @@ def kept(*decoded):
 
 
 def scores(query, references, *decoded):
-    return MATCHER.ask(query, references).score(kept(*decoded)).tolist()
+    return MATCHER.ask(query, kept(*references)).score(kept(*decoded)).tolist()
 
 
 def by_words(text, *decoded):
@@ -97,7 +97,7 @@ def test_the_first_words_of_a_long_text_are_found_and_none_is_cut_in_half():
 @settings(deadline=None, max_examples=60)
 def test_any_pixels_and_text_give_a_number(frames, text):
     decoded = Decoded(b"", Kind.VIDEO, frames, text=text)
-    question = MATCHER.ask(Query(text=text + " red dark square", images=("a",)), [decoded])
+    question = MATCHER.ask(Query(text=text + " red dark square", images=("a",)), kept(decoded))
     score = question.score(kept(decoded, scene()))
     assert np.isfinite(score).all()
     assert (score >= 0).all()
@@ -118,7 +118,7 @@ def test_a_feature_cut_off_or_of_another_version_can_not_be_judged():
 
 
 def test_an_empty_batch_has_no_scores():
-    assert MATCHER.ask(Query(text="red", images=("a",)), [scene()]).score([]).shape == (0,)
+    assert MATCHER.ask(Query(text="red", images=("a",)), kept(scene())).score([]).shape == (0,)
 
 
 def test_a_document_that_was_only_decoded_is_judged_like_its_feature():
@@ -203,7 +203,7 @@ def test_a_score_does_not_depend_on_the_batch(order, size):
         plain(0, 1, 1),
         picture(np.zeros((3, 900, 3))),
     )
-    question = MATCHER.ask(Query(text="red dark car 汽车", images=("a",), videos=("b",)), [scene(rng), scene(rng)])
+    question = MATCHER.ask(Query(text="red dark car 汽车", images=("a",), videos=("b",)), kept(scene(rng), scene(rng)))
     alone = [question.score([document])[0] for document in documents]
     chosen = order[:size]
     together = question.score([documents[index] for index in chosen])
@@ -211,7 +211,7 @@ def test_a_score_does_not_depend_on_the_batch(order, size):
 
 
 def test_ten_thousand_features_are_scored_at_once():
-    question = MATCHER.ask(Query(text="red car", images=("a",)), [scene()])
+    question = MATCHER.ask(Query(text="red car", images=("a",)), kept(scene()))
     documents = kept(*[scene() for _ in range(50)]) * 200
     started = time.process_time()
     assert len(question.score(documents)) == 10_000
@@ -375,14 +375,14 @@ def test_a_name_adds_to_what_the_content_shows():
 
 
 def test_a_name_alone_counts_for_half_beside_a_reference_picture():
-    question = MATCHER.ask(Query(text="car", images=("a",)), [scene()])
+    question = MATCHER.ask(Query(text="car", images=("a",)), kept(scene()))
     guessed = question.with_names(np.array([np.nan, np.nan], np.float32), ["car.jpg", "1.jpg"])
     assert guessed[0] == 0.5
     assert np.isnan(guessed[1])
 
 
 def test_names_say_nothing_to_a_picture():
-    question = MATCHER.ask(Query(images=("a",)), [scene()])
+    question = MATCHER.ask(Query(images=("a",)), kept(scene()))
     answer = question.with_names(np.array([0.25, np.nan], np.float32), ["a.jpg", "b.jpg"])
     assert answer[0] == 0.25
     assert np.isnan(answer[1])
@@ -397,7 +397,7 @@ def test_names_say_nothing_to_a_picture():
 def test_names_never_lower_a_score_nor_depend_on_their_neighbours(query, rows, mixed):
     names = [name.replace("\0", "") + (f"_{query[0]}" if n % 2 else "") for n, (name, _) in enumerate(rows)]
     references = [plain(0x777777)] if mixed else []
-    question = MATCHER.ask(Query(text=" ".join(query), images=("a",) * mixed), references)
+    question = MATCHER.ask(Query(text=" ".join(query), images=("a",) * mixed), kept(*references))
     before = np.array([score for _, score in rows], np.float32)
     untouched = before.copy()
     after = question.with_names(before, names)

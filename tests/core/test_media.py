@@ -76,7 +76,9 @@ def test_a_missing_folder_is_an_error() -> None:
         list(scan("/no/such/folder"))
 
 
-def test_an_unreadable_subfolder_is_reported_and_the_rest_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_subfolder_is_reported_and_the_rest_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("a/1.jpg", "b/2.jpg", "c/3.jpg"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"x")
