@@ -55,6 +55,7 @@ class JudgeBar(QWidget):
         for widget in (self._failures, self._bar, self._count, self._stop):
             row.addWidget(widget)
         self.setFixedHeight(40)
+        self.set_failures(0)
         self._show_state()
 
     @property

@@ -46,7 +46,8 @@ from PySide6.QtWidgets import (
 
 from core.errors import printable
 from desktop import theme
-from desktop.query_bar import local_path
+from desktop.drops import local_path
+from desktop.messages import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -362,7 +363,7 @@ def _fill(item: QTreeWidgetItem, row: _Row) -> None:
     # A Python object goes through Qt as it is; a str would lose what is no Unicode.
     item.setData(0, _ROW, row)
     item.setText(0, f"{row.name} {row.note}" if row.note else row.name)
-    item.setToolTip(0, str(printable(row.path)))
+    item.setToolTip(0, plain_tip(row.path))
     choosable = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
     item.setFlags(choosable if row.path else Qt.ItemFlag.NoItemFlags)
     policy = QTreeWidgetItem.ChildIndicatorPolicy

@@ -35,21 +35,26 @@ from core import (
 )
 from core.errors import CatalogError, MediaError, QueryError, printable
 from desktop import theme
+from desktop.drops import DropPlace, file_url
 from desktop.engine_thread import EngineLink
 from desktop.failures_panel import FailuresPanel
 from desktop.images import image_of
-from desktop.inspector import FileView, Inspector, Loupe
+from desktop.inspector import Inspector
 from desktop.judge_bar import JudgeBar
 from desktop.library_panel import LibraryPanel
+from desktop.loupe import Loupe
 from desktop.messages import sentence
 from desktop.notice_bar import NoticeBar
-from desktop.query_bar import DropPlace, QueryBar, file_url
+from desktop.preview import FileView
+from desktop.query_bar import QueryBar
 from desktop.results_pane import ResultsPane, hairline
 from desktop.session import Phase, Session
 from resources import SAMPLE_QUERY, samples_folder
 
 RECENT_FOLDERS = 8
-PREVIEW_PIXELS = 2048
+PREVIEW_PIXELS = 8192
+"""The most a preview is asked for: 100 % of most cameras' pictures, 200 MB in memory at worst."""
+INSPECT_MS = 60
 
 
 class MainWindow(QWidget):
@@ -60,7 +65,12 @@ class MainWindow(QWidget):
         self._link = link
         self._home = home
         self._settings = settings
+        self._folder = ""  # the one that is open, or could not be opened
         self._preview_job = 0
+        self._inspect_timer = QTimer(self)
+        self._inspect_timer.setSingleShot(True)
+        self._inspect_timer.setInterval(INSPECT_MS)
+        self._inspect_timer.timeout.connect(self._inspect)
         self.session = Session(link, self)
         self.setWindowTitle("Semblance")
         self.setAcceptDrops(True)
@@ -111,14 +121,14 @@ class MainWindow(QWidget):
         library.subfolders_wanted.connect(self._fetch_subfolders)
         library.recursive_changed.connect(self._set_recursive)
         self.results.add_folder_wanted.connect(library.ask_for_folder)
-        self.results.try_again_wanted.connect(lambda: self.open_folder(self._settings.last_folder))
+        self.results.try_again_wanted.connect(self.reload)
         self.results.include_subfolders_wanted.connect(lambda: library.set_recursive(True))
         self.results.hardly_differ.connect(self._tell_whether_they_differ)
         view.opened.connect(lambda id_: self.open_file(self._path(id_)))
         view.looked_at.connect(self._look)
         view.similar_wanted.connect(lambda id_: self.find_similar(self._path(id_)))
-        view.current_changed.connect(self._show_current)
-        view.selection_changed.connect(lambda _count: self._show_current(view.current_id))
+        for changed in (view.current_changed, view.selection_changed, session.scored, session.failed):
+            changed.connect(self._inspect_soon)
         view.context_menu_wanted.connect(self._show_context_menu)
         self.inspector.similar_wanted.connect(self.find_similar)
         self.inspector.open_wanted.connect(self.open_file)
@@ -129,6 +139,8 @@ class MainWindow(QWidget):
         self.loupe.preview_wanted.connect(self._fetch_preview)
         self.loupe.frame_wanted.connect(self._fetch_frame)
         self.loupe.stepped.connect(self._step_loupe)
+        self.loupe.open_wanted.connect(self.open_file)
+        self.loupe.similar_wanted.connect(self.find_similar)
         self.judge_bar.stop_wanted.connect(session.stop)
         self.judge_bar.failures_wanted.connect(self.show_failures)
         session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
@@ -156,7 +168,7 @@ class MainWindow(QWidget):
             return made
 
         action(self.tr("Add folder …"), ["Ctrl+O"], self.library.ask_for_folder)
-        action(self.tr("Reload folder"), ["F5", "Ctrl+R"], lambda: self.open_folder(self._settings.last_folder))
+        action(self.tr("Reload folder"), ["F5", "Ctrl+R"], self.reload)
         action(self.tr("Sample library"), [], self.open_samples)
         self.menu.addSeparator()
         self._library_action = action(self.tr("Library"), ["F9"], self._toggle_library, checkable=True)
@@ -276,7 +288,13 @@ class MainWindow(QWidget):
         self.notice.withdraw("samples")
         self._open(folder)
 
+    def reload(self) -> None:
+        """Read the open folder again."""
+        if self._folder:
+            self._open(self._folder)
+
     def _open(self, folder: str) -> None:
+        self._folder = folder
         is_samples = folder == str(samples_folder())
         name = self.tr("Sample library") if is_samples else str(printable(os.path.basename(folder) or folder))
         self.setWindowTitle(f"{name} — Semblance")
@@ -298,8 +316,7 @@ class MainWindow(QWidget):
         if recursive != self._settings.recursive:
             self._settings.recursive = recursive
             self._save_settings()
-            if self.session.listing is not None:
-                self._open(self.session.listing.root)
+            self.reload()
 
     def _fetch_subfolders(self, folder: str) -> None:
         def show(event: Event) -> None:
@@ -317,6 +334,7 @@ class MainWindow(QWidget):
 
     def find_similar(self, path: str) -> None:
         """Make one file the whole query."""
+        self.loupe.hide()
         kind = _kind_of(path)
         if kind is Kind.TEXT:
             self.query_bar.say(self.tr("A text can't be the query yet; copy its words into the bar."))
@@ -349,7 +367,7 @@ class MainWindow(QWidget):
     def _phase_changed(self, phase: Phase) -> None:
         self.query_bar.set_running(phase is Phase.RUNNING)
         self.judge_bar.set_phase(phase)
-        self._show_current(self.results.view.current_id)
+        self._inspect_soon()
 
     # --- one file --------------------------------------------------------------------------------
 
@@ -357,15 +375,20 @@ class MainWindow(QWidget):
         assert self.session.listing is not None
         return self.session.listing.path(id_)
 
-    def _show_current(self, id_: int) -> None:
-        chosen = self.results.view.selected_ids()
-        listing = self.session.listing
-        if len(chosen) > 1 and listing is not None:
-            self.inspector.show_many(len(chosen), int(listing.sizes[chosen].sum()))
-        elif id_ < 0 or listing is None:
+    def _inspect_soon(self) -> None:
+        """Not at every step of a held arrow key, nor at every score."""
+        if not self._inspect_timer.isActive():
+            self._inspect_timer.start()
+
+    def _inspect(self) -> None:
+        view, listing = self.results.view, self.session.listing
+        if listing is None or (view.current_id < 0 and not view.selected_count):
             self.inspector.clear()
+        elif view.selected_count > 1:
+            self.inspector.show_many(view.selected_count, int(listing.sizes[view.selection()].sum()))
         else:
-            self.inspector.show_file(self._file_view(id_))
+            id_ = view.current_id if view.current_id >= 0 else int(view.selection()[0])
+            self.inspector.show_file(self._file_view(id_), view.thumbnail(id_))
 
     def _file_view(self, id_: int) -> FileView:
         listing, model = self.session.listing, self.results.model

@@ -6,6 +6,8 @@ they are; here they are translated, and their data made fit for a label.
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import QCoreApplication
 
 from core import errors
@@ -24,3 +26,8 @@ def sentence(error: BaseException) -> str:
         for name, value in error.data.items()
     }
     return template.format(**data)
+
+
+def plain_tip(text: str) -> str:
+    """`text` for a tooltip. Qt takes what looks like HTML for HTML, and a file may be named `<img src=…>`."""
+    return f"<span>{html.escape(str(errors.printable(text)))}</span>".replace("\n", "<br>") if text else ""

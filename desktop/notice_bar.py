@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -11,17 +12,22 @@ from desktop import theme
 
 
 class NoticeBar(QWidget):
-    """Shows the newest notice until it is closed, answered or withdrawn. Never a dialog, never a stack."""
+    """Shows the newest notice until it is closed, answered or withdrawn. Never a dialog, never a stack.
+
+    A hint never takes the place of a warning.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._icon = QLabel(self)
+        self._key, self._symbol = "", "info"
         self.setAccessibleName(self.tr("Notice"))
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Light)
-        self._key = ""
+        self._is_warning = False
         self._action: Callable[[], object] | None = None
-        self._icon = QLabel(self)
         self._text = QLabel(self)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._button = QPushButton(self)
@@ -47,9 +53,16 @@ class NoticeBar(QWidget):
     def say(
         self, key: str, text: str, action: tuple[str, Callable[[], object]] | None = None, *, warning: bool = True
     ) -> None:
-        """Show `text`, with a button if there is something to do. `key` names the matter, for `withdraw`."""
+        """Show `text`, with a button if there is something to do. `key` names the matter, for `withdraw`.
+
+        What is no `warning` is a hint.
+        """
+        if self._is_warning and not warning and not self.isHidden() and self._key != key:
+            return
+        self._is_warning = warning
         self._key, self._action = key, action[1] if action else None
-        self._icon.setPixmap(theme.icon("warning" if warning else "info").pixmap(16, 16))
+        self._symbol = "warning" if warning else "info"
+        self._show_symbol()
         self._text.setText(text)
         self._button.setVisible(action is not None)
         if action:
@@ -61,6 +74,15 @@ class NoticeBar(QWidget):
         """The matter is settled: hide its notice if it is the one shown."""
         if self._key == key:
             self.hide()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_symbol()
+
+    def _show_symbol(self) -> None:
+        # A label's pixmap does not follow the theme by itself.
+        self._icon.setPixmap(theme.icon(self._symbol).pixmap(QSize(16, 16), self.devicePixelRatioF()))
 
     def _act(self) -> None:
         self.hide()

@@ -1,26 +1,19 @@
 """How a person puts a query together: words, what to leave out, and a chip for each picture or clip.
 
-Whatever is dropped or pasted goes through `QueryBar.accept_mime`, the one place that says what becomes of it. The
-picture bytes of another program are written to a file as they come; nothing is decoded and nothing is fetched here.
+Whatever is dropped or pasted goes through `QueryBar.accept_mime`, the one place that says what becomes of it; what it
+means is read in `desktop.drops`.
 
 Paths travel in signals as `object`: PySide drops the undecodable bytes of a name when it converts to a Qt string.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import tempfile
-from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
 
 from PySide6.QtCore import (
-    QBuffer,
     QEvent,
-    QIODevice,
     QMimeData,
     QObject,
     QPointF,
@@ -29,13 +22,11 @@ from PySide6.QtCore import (
     QSize,
     Qt,
     QTimer,
-    QUrl,
     Signal,
 )
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
-    QClipboard,
     QColor,
     QFocusEvent,
     QGuiApplication,
@@ -66,41 +57,12 @@ from PySide6.QtWidgets import (
 from core import Kind, Query, format_of
 from core.errors import AddressRefused, QueryEmpty, printable
 from desktop import messages, theme
-
-FILES_MIME = "application/x-semblance-files"
-"""Marks a drag of our own results; the files themselves are in its URLs."""
+from desktop.drops import Address, Files, Picture, Words, has_picture, meaning, offers_anything
+from desktop.messages import plain_tip
 
 MOST_REFERENCES = 16
 MOST_WORDS = 2_000
 """Characters of one line of words; a judge reads no more of a query anyway."""
-
-# Lossless first: a browser offers the same picture in several encodings.
-_PICTURE_TYPES = {
-    "image/png": "png",
-    "image/webp": "webp",
-    "image/avif": "avif",
-    "image/tiff": "tif",
-    "image/bmp": "bmp",
-    "image/gif": "gif",
-    "image/jpeg": "jpg",
-}
-
-
-def local_path(url: QUrl) -> str:
-    """The path that a file URL names, its undecodable bytes kept; empty if the URL is not a file here."""
-    if not url.isLocalFile():
-        return ""
-    if os.name == "nt":
-        return url.toLocalFile()
-    # toLocalFile() turns bytes that are no UTF-8 into replacement characters.
-    return os.fsdecode(unquote_to_bytes(url.path(QUrl.ComponentFormattingOption.FullyEncoded)))
-
-
-def file_url(path: str) -> QUrl:
-    """The URL of a file, by the very bytes of its name."""
-    if os.name == "nt":
-        return QUrl.fromLocalFile(path)
-    return QUrl.fromEncoded(b"file://" + quote(os.fsencode(path)).encode("ascii"))
 
 
 class QueryChip(QWidget):
@@ -121,8 +83,7 @@ class QueryChip(QWidget):
         self._compact = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setFont(theme.normal())
-        self.setToolTip(str(printable(str(path))))
+        self.setToolTip(plain_tip(str(path)))
         kind_word = self.tr("Clip") if kind is Kind.VIDEO else self.tr("Picture")
         self.setAccessibleName(self.tr("{kind} in the query: {name}").format(kind=kind_word, name=name))
         self.setAccessibleDescription(self.tr("Press Delete to take it out."))
@@ -135,6 +96,7 @@ class QueryChip(QWidget):
         self._close.setToolTip(self.tr("Take out of the query"))
         self._close.setAccessibleName(self.tr("Take {name} out of the query").format(name=name))
         self._close.clicked.connect(self.removed)
+        self.setFont(theme.normal())
         self._fit()
 
     def set_thumbnail(self, image: QImage) -> None:
@@ -149,6 +111,7 @@ class QueryChip(QWidget):
             self._fit()
 
     def width_with_name(self) -> int:
+        """Logical pixels that the chip takes when it isn't compact."""
         return self.THUMBNAIL + 4 + 8 + self._text_width() + 4 + 20 + 4
 
     def _text_width(self) -> int:
@@ -160,7 +123,7 @@ class QueryChip(QWidget):
         self._close.move(width - 24, (self.HEIGHT - 20) // 2)
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.FontChange and hasattr(self, "_close"):
+        if event.type() == QEvent.Type.FontChange:
             self._fit()
         super().changeEvent(event)
 
@@ -246,31 +209,85 @@ class _Line(QLineEdit):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Paste):
-            mime = QGuiApplication.clipboard().mimeData(QClipboard.Mode.Clipboard)
-            if mime is not None and (mime.hasUrls() or _has_picture(mime)):
+            mime = QGuiApplication.clipboard().mimeData()
+            if mime is not None and (mime.hasUrls() or has_picture(mime)):
                 self._bar.accept_mime(mime)
                 return
         super().keyPressEvent(event)
 
 
-class _Chips(QScrollArea):
-    """The row of chips; scrolls sideways when even the short ones find no room."""
+class _ChipStrip(QScrollArea):
+    """The chips in a row; scrolls sideways when even the short ones find no room."""
+
+    removed = Signal()
+    """The person took a chip out."""
+    focus_released = Signal()
+    """The words are to take the focus: the person went past the last chip, or took it out."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.chips: list[QueryChip] = []
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFixedHeight(QueryChip.HEIGHT)
         self.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget#chips { background: transparent; }")
-        self.inner = QWidget()
-        self.inner.setObjectName("chips")
-        self.row = QHBoxLayout(self.inner)
-        self.row.setContentsMargins(0, 0, 0, 0)
-        self.row.setSpacing(4)
-        self.setWidget(self.inner)
+        self._inner = QWidget()
+        self._inner.setObjectName("chips")
+        self._row = QHBoxLayout(self._inner)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(4)
+        self.setWidget(self._inner)
         self.setAccessibleName(self.tr("Pictures and clips of the query"))
+        self.hide()
+
+    def add(self, chip: QueryChip) -> None:
+        """Put a chip at the end."""
+        chip.removed.connect(lambda: self._take_out(chip))
+        chip.stepped.connect(lambda step: self._step_from(chip, step))
+        self.chips.append(chip)
+        self._row.addWidget(chip)
+
+    def discard(self, chip: QueryChip) -> None:
+        """Take a chip away; nobody is told."""
+        self.chips.remove(chip)
+        self._row.removeWidget(chip)
+        chip.hide()
+        chip.deleteLater()
+
+    def fit(self, room: int) -> None:
+        """Take up to `room` logical pixels: names while there is room for them, then short chips, then scrolling."""
+        gaps = self._row.spacing() * max(len(self.chips) - 1, 0)
+        compact = sum(chip.width_with_name() for chip in self.chips) + gaps > room
+        for chip in self.chips:
+            chip.set_compact(compact)
+        width = sum(chip.width() for chip in self.chips) + gaps
+        self._inner.setFixedSize(width, QueryChip.HEIGHT)
+        self.setFixedWidth(min(width, max(room, QueryChip.HEIGHT * 2)))
+        self.setVisible(bool(self.chips))
+
+    def focus(self, at: int) -> None:
+        """Give the chip in place `at` the focus, and bring it into view."""
+        self.chips[at].setFocus()
+        self.ensureWidgetVisible(self.chips[at], 0, 0)
+
+    def _take_out(self, chip: QueryChip) -> None:
+        at = self.chips.index(chip)
+        had_focus = chip.hasFocus()
+        self.discard(chip)
+        if had_focus and self.chips:
+            self.chips[min(at, len(self.chips) - 1)].setFocus()
+        elif had_focus:
+            self.focus_released.emit()
+        self.removed.emit()
+
+    def _step_from(self, chip: QueryChip, step: int) -> None:
+        at = self.chips.index(chip) + step
+        if at >= len(self.chips):
+            self.focus_released.emit()
+        elif at >= 0:
+            self.focus(at)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         bar = self.horizontalScrollBar()
@@ -278,38 +295,37 @@ class _Chips(QScrollArea):
         event.accept()
 
 
-def _ground(palette: QPalette) -> QColor:
-    """What is behind the words. In a light theme Base is darker than the bar: a field would look disabled."""
-    window = palette.color(QPalette.ColorRole.Window)
-    return window.lighter(103) if window.value() > 127 else palette.color(QPalette.ColorRole.Base)
-
-
 class _Field(QWidget):
-    """The rounded place that holds chips and words; outlined with the accent while one of them has the focus."""
+    """The rounded place that holds chips and words; outlined with the accent while a line in it has the focus."""
 
     resized = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.focused = False
+        self._focused = False
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(4, 2, 4, 2)
         self.row.setSpacing(8)
+
+    def set_focused(self, focused: bool) -> None:
+        self._focused = focused
+        self.update()
+
+    def ground(self) -> QColor:
+        """What is behind the words. In a light theme Base is darker than the bar: a field would look disabled."""
+        window = self.palette().color(QPalette.ColorRole.Window)
+        return window.lighter(103) if window.value() > 127 else self.palette().color(QPalette.ColorRole.Base)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.resized.emit()
 
-    def set_focused(self, focused: bool) -> None:
-        self.focused = focused
-        self.update()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        role = QPalette.ColorRole.Highlight if self.focused else QPalette.ColorRole.Mid
+        role = QPalette.ColorRole.Highlight if self._focused else QPalette.ColorRole.Mid
         painter.setPen(QPen(self.palette().color(role), 1))
-        painter.setBrush(_ground(self.palette()))
+        painter.setBrush(self.ground())
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
 
 
@@ -336,68 +352,14 @@ class QueryBar(QWidget):
     def __init__(self, pasted_folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._pasted_folder = pasted_folder
-        self._chips: list[QueryChip] = []
         self._instruction = Query().instruction
         self._running = False
         self.setAccessibleName(self.tr("Query"))
         self.setFont(theme.normal())
-
-        self.menu_button = QToolButton(self)
-        self.menu_button.setAutoRaise(True)
-        self.menu_button.setIcon(theme.icon("menu"))
-        self.menu_button.setFixedSize(self._HEIGHT, self._HEIGHT)
-        self.menu_button.setToolTip(self.tr("Menu"))
-        self.menu_button.setAccessibleName(self.tr("Menu"))
-        self.menu_button.clicked.connect(self.menu_wanted)
-
-        self.words = _Line(self, self.tr("Words, or drop a picture or clip …"), self.tr("Words to look for"))
-        self.words.returnPressed.connect(self.submit)
-        self.minus = _Line(self, self.tr("but not …"), self.tr("Words for what you don't want"))
-        self.minus.returnPressed.connect(self.submit)
-        self._divider = QFrame(self)
-        self._divider.setFixedSize(1, 20)
-        self._divider.setAutoFillBackground(True)
-        self._divider.setBackgroundRole(QPalette.ColorRole.Mid)
-        self.exclude_button = QToolButton(self)
-        self.exclude_button.setAutoRaise(True)
-        self.exclude_button.setCheckable(True)
-        self.exclude_button.setFixedHeight(28)
-        self.exclude_button.setIcon(theme.icon("close"))
-        self.exclude_button.setIconSize(QSize(12, 12))
-        # Checked, it is a plain ×, as on a chip.
-        self.exclude_button.setStyleSheet("QToolButton:checked:!hover { background: transparent; }")
-        self.exclude_button.toggled.connect(self._show_minus)
-        self._strip = _Chips(self)
-        self._strip.hide()
-
-        self._field = _Field(self)
-        self._field.row.addWidget(self._strip)
-        self._field.row.addWidget(self.words, 3)
-        self._field.row.addWidget(self._divider)
-        self._field.row.addWidget(self.minus, 1)
-        self._field.row.addWidget(self.exclude_button)
-        self._field.resized.connect(self._fit_chips)
-        for line in (self.words, self.minus):
-            line.installEventFilter(self)
-        self._offer_minus(True)
-
-        self.rank_button = QPushButton(self)
-        # Wide enough for both words, so that nothing moves when they change.
-        widest = max(map(self.rank_button.fontMetrics().horizontalAdvance, (self.tr("Rank"), self.tr("Stop"))))
-        self.rank_button.setFixedSize(widest + 40, self._HEIGHT)
-        self.rank_button.clicked.connect(self._rank_or_stop)
-
-        self._message = QLabel(self)
-        self._message.setFont(theme.small())
-        self._message.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self._message.setWordWrap(True)
-        self._message.setTextFormat(Qt.TextFormat.PlainText)
-        self._message.setContentsMargins(48 + 8, 0, 0, 0)
-        self._message.hide()
-        self._silence = QTimer(self)
-        self._silence.setSingleShot(True)
-        self._silence.timeout.connect(self._message.hide)
-
+        self._build_menu_button()
+        self._build_field()
+        self._build_rank_button()
+        self._build_message()
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.menu_button)
@@ -414,14 +376,73 @@ class QueryBar(QWidget):
         self.setFocusProxy(self.words)
         self.set_running(False)
 
+    def _build_menu_button(self) -> None:
+        self.menu_button = QToolButton(self)
+        self.menu_button.setAutoRaise(True)
+        self.menu_button.setIcon(theme.icon("menu"))
+        self.menu_button.setFixedSize(self._HEIGHT, self._HEIGHT)
+        self.menu_button.setToolTip(self.tr("Menu"))
+        self.menu_button.setAccessibleName(self.tr("Menu"))
+        self.menu_button.clicked.connect(self.menu_wanted)
+
+    def _build_field(self) -> None:
+        self.words = _Line(self, self.tr("Words, or drop a picture or clip …"), self.tr("Words to look for"))
+        self.minus = _Line(self, self.tr("but not …"), self.tr("Words for what you don't want"))
+        for line in (self.words, self.minus):
+            line.returnPressed.connect(self.submit)
+            line.installEventFilter(self)
+        self._divider = QFrame(self)
+        self._divider.setFixedSize(1, 20)
+        self._divider.setAutoFillBackground(True)
+        self._divider.setBackgroundRole(QPalette.ColorRole.Mid)
+        self.exclude_button = QToolButton(self)
+        self.exclude_button.setAutoRaise(True)
+        self.exclude_button.setCheckable(True)
+        self.exclude_button.setFixedHeight(28)
+        self.exclude_button.setIcon(theme.icon("close"))
+        self.exclude_button.setIconSize(QSize(12, 12))
+        # Checked, it is a plain ×, as on a chip.
+        self.exclude_button.setStyleSheet("QToolButton:checked:!hover { background: transparent; }")
+        self.exclude_button.toggled.connect(self._show_minus)
+        self._strip = _ChipStrip(self)
+        self._strip.removed.connect(self._ask_what_is_left)
+        self._strip.focus_released.connect(self.words.setFocus)
+        self._field = _Field(self)
+        self._field.row.addWidget(self._strip)
+        self._field.row.addWidget(self.words, 3)
+        self._field.row.addWidget(self._divider)
+        self._field.row.addWidget(self.minus, 1)
+        self._field.row.addWidget(self.exclude_button)
+        self._field.resized.connect(self._fit_chips)
+        self._offer_minus(True)
+
+    def _build_rank_button(self) -> None:
+        self.rank_button = QPushButton(self)
+        # Wide enough for both words, so that nothing moves when they change.
+        widest = max(map(self.rank_button.fontMetrics().horizontalAdvance, (self.tr("Rank"), self.tr("Stop"))))
+        self.rank_button.setFixedSize(widest + 40, self._HEIGHT)
+        self.rank_button.clicked.connect(self._rank_or_stop)
+
+    def _build_message(self) -> None:
+        self._message = QLabel(self)
+        self._message.setFont(theme.small())
+        self._message.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self._message.setWordWrap(True)
+        self._message.setTextFormat(Qt.TextFormat.PlainText)
+        self._message.setContentsMargins(48 + 8, 0, 0, 0)
+        self._message.hide()
+        self._silence = QTimer(self)
+        self._silence.setSingleShot(True)
+        self._silence.timeout.connect(self._message.hide)
+
     # --- the query ---------------------------------------------------------------------------------------
 
     def query(self) -> Query:
         """What the bar says now; may be empty."""
         return Query(
             text=self.words.text(),
-            images=tuple(chip.path for chip in self._chips if chip.kind is Kind.IMAGE),
-            videos=tuple(chip.path for chip in self._chips if chip.kind is Kind.VIDEO),
+            images=tuple(chip.path for chip in self._strip.chips if chip.kind is Kind.IMAGE),
+            videos=tuple(chip.path for chip in self._strip.chips if chip.kind is Kind.VIDEO),
             minus=self.minus.text(),
             instruction=self._instruction,
         )
@@ -433,37 +454,33 @@ class QueryBar(QWidget):
         self.minus.setText(query.minus)
         self.exclude_button.setChecked(bool(query.minus))
         wanted = [(path, Kind.VIDEO) for path in query.videos] + [(path, Kind.IMAGE) for path in query.images]
-        for chip in [chip for chip in self._chips if (chip.path, chip.kind) not in wanted]:
-            self._drop_chip(chip)
+        for chip in [chip for chip in self._strip.chips if (chip.path, chip.kind) not in wanted]:
+            self._strip.discard(chip)
         for path, kind in wanted:
-            if all(chip.path != path for chip in self._chips):
+            if all(chip.path != path for chip in self._strip.chips):
                 self._add_chip(path, kind)
         self._fit_chips()
 
     def add_files(self, paths: Sequence[str]) -> None:
         """Make pictures and clips part of the query and ask it; say so if some can't be."""
-        refused: list[str] = []
+        refusal = ""  # one sentence is read, the last; a list of forty is not
         added = False
         for path in map(Path, paths):
             format_ = format_of(path)
             if format_ is None or format_.kind is Kind.TEXT:
-                refused.append(self._refusal(path, is_text=format_ is not None))
-            elif any(chip.path == path for chip in self._chips):
-                refused.append(self.tr("{name} is already part of the query.").format(name=self._name(path)))
-            elif len(self._chips) >= MOST_REFERENCES:
-                refused.append(
-                    self.tr("A query holds {most} pictures and clips at most; take one out first.").format(
-                        most=MOST_REFERENCES
-                    )
-                )
+                refusal = self._refusal(path, is_text=format_ is not None)
+            elif any(chip.path == path for chip in self._strip.chips):
+                refusal = self.tr("{name} is already part of the query.").format(name=self._name(path))
+            elif len(self._strip.chips) >= MOST_REFERENCES:
+                template = self.tr("A query holds {most} pictures and clips at most; take one out first.")
+                refusal = template.format(most=MOST_REFERENCES)
                 break
             else:
                 self._add_chip(path, format_.kind)
                 added = True
         self._fit_chips()
-        if refused:
-            # One sentence is read; a list of forty is not.
-            self.say(refused[-1])
+        if refusal:
+            self.say(refusal)
         if added:
             self.submitted.emit(self.query())
 
@@ -524,15 +541,19 @@ class QueryBar(QWidget):
         """Where the field is, in the bar's coordinates."""
         return self._field.geometry()
 
+    def field_ground(self) -> QColor:
+        """The colour of the field behind the words."""
+        return self._field.ground()
+
     # --- chips -------------------------------------------------------------------------------------------
 
     def chips(self) -> tuple[QueryChip, ...]:
         """The chips as they stand, left to right."""
-        return tuple(self._chips)
+        return tuple(self._strip.chips)
 
     def set_chip_thumbnail(self, path: str, image: QImage) -> None:
         """The picture of a chip; ignored if the chip is gone."""
-        for chip in self._chips:
+        for chip in self._strip.chips:
             if chip.path == Path(path):
                 chip.set_thumbnail(image)
 
@@ -549,111 +570,69 @@ class QueryBar(QWidget):
         return sentence.format(name=self._name(path))
 
     def _add_chip(self, path: Path, kind: Kind) -> None:
+        before = self._strip.chips[-1] if self._strip.chips else self.menu_button
         chip = QueryChip(path, kind, self._name(path), self)
-        chip.removed.connect(lambda: self._remove_chip(chip))
-        chip.stepped.connect(lambda step: self._step_from(chip, step))
-        chip.installEventFilter(self)
-        self._chips.append(chip)
-        self._strip.row.addWidget(chip)
-        QWidget.setTabOrder(self._chips[-2] if len(self._chips) > 1 else self.menu_button, chip)
+        self._strip.add(chip)
+        QWidget.setTabOrder(before, chip)
         self.chip_thumbnail_wanted.emit(str(path))
 
-    def _drop_chip(self, chip: QueryChip) -> None:
-        self._chips.remove(chip)
-        self._strip.row.removeWidget(chip)
-        chip.hide()
-        chip.deleteLater()
+    def _fit_chips(self) -> None:
+        """At most half of the field for the chips."""
+        self._strip.fit(self._field.width() // 2)
 
-    def _remove_chip(self, chip: QueryChip) -> None:
-        at = self._chips.index(chip)
-        had_focus = chip.hasFocus()
-        self._drop_chip(chip)
+    def _ask_what_is_left(self) -> None:
         self._fit_chips()
-        if had_focus:
-            neighbour = self._chips[min(at, len(self._chips) - 1)] if self._chips else self.words
-            neighbour.setFocus()
         query = self.query()
         if query:
             self.submitted.emit(query)
         else:
             self.cleared.emit()
 
-    def _step_from(self, chip: QueryChip, step: int) -> None:
-        at = self._chips.index(chip) + step
-        if at >= len(self._chips):
-            self.words.setFocus()
-        elif at >= 0:
-            self._chips[at].setFocus()
-            self._strip.ensureWidgetVisible(self._chips[at], 0, 0)
-
-    def _fit_chips(self) -> None:
-        """Names while there is room for them; at most half of the field for the chips."""
-        room = self._field.width() // 2
-        gaps = self._strip.row.spacing() * max(len(self._chips) - 1, 0)
-        compact = sum(chip.width_with_name() for chip in self._chips) + gaps > room
-        for chip in self._chips:
-            chip.set_compact(compact)
-        width = sum(chip.width() for chip in self._chips) + gaps
-        self._strip.inner.setFixedSize(width, QueryChip.HEIGHT)
-        self._strip.setFixedWidth(min(width, max(room, QueryChip.HEIGHT * 2)))
-        self._strip.setVisible(bool(self._chips))
-
     # --- what is dropped or pasted -------------------------------------------------------------------------
 
     def can_accept(self, mime: QMimeData) -> bool:
         """Whether `accept_mime` would do something with it, if only say why not."""
-        return mime.hasUrls() or _has_picture(mime) or bool(mime.hasText() and mime.text().strip())
+        return offers_anything(mime)
 
     def accept_mime(self, mime: QMimeData) -> bool:
-        """Make what was dropped or pasted part of the query: local files, else a picture's bytes, else words.
+        """Make what was dropped or pasted part of the query.
 
-        A folder is passed on by `folder_dropped`. A web address without the picture itself is refused with a
-        sentence: nothing is fetched. Returns False if there is nothing in it for a query.
+        A folder is passed on by `folder_dropped`; a web address without the picture itself is refused with a
+        sentence. Returns False if there is nothing in it for a query.
         """
-        files = [path for path in map(local_path, mime.urls()) if path]
-        if files:
-            folders = [path for path in files if os.path.isdir(path)]
-            if folders:
-                self.folder_dropped.emit(folders[0])
-            self.add_files([path for path in files if path not in folders])
-            return True
-        suffix, content = _picture_of(mime)
-        if content:
-            self._add_pasted(suffix, content)
-            return True
-        text = mime.text() if mime.hasText() else ""
-        if mime.hasUrls() or _is_address(text):
-            self.say(messages.sentence(AddressRefused()))
-            return True
-        return self._add_words(text)
+        match meaning(mime):
+            case Files(files, folders):
+                if folders:
+                    self.folder_dropped.emit(folders[0])
+                self.add_files(files)
+            case Picture() as picture:
+                self._add_picture(picture)
+            case Address():
+                self.say(messages.sentence(AddressRefused()))
+            case Words(text):
+                self._add_words(text)
+            case None:
+                return False
+        return True
 
     def paste(self) -> bool:
         """Take what the clipboard holds, as if it had been dropped."""
-        mime = QGuiApplication.clipboard().mimeData(QClipboard.Mode.Clipboard)
+        mime = QGuiApplication.clipboard().mimeData()
         return mime is not None and self.accept_mime(mime)
 
-    def _add_words(self, text: str) -> bool:
-        words = " ".join(text.split())
-        if not words:
-            return False
-        self.words.setText(f"{self.words.text()} {words}".strip()[:MOST_WORDS])
+    def _add_words(self, text: str) -> None:
+        self.words.setText(f"{self.words.text()} {text}".strip()[:MOST_WORDS])
         self.words.setFocus()
-        return True
 
-    def _add_pasted(self, suffix: str, content: bytes) -> None:
-        name = hashlib.blake2b(content, digest_size=16).hexdigest() + "." + suffix
-        path = self._pasted_folder / name
+    def _add_picture(self, picture: Picture) -> None:
         try:
-            if not path.exists():
-                _write_whole(path, content)
+            path = picture.keep(self._pasted_folder)
         except OSError as error:
-            self.say(
-                self.tr(
-                    "The picture could not be kept in {folder} ({reason}). Free some space, or drop a file."
-                ).format(folder=printable(str(self._pasted_folder)), reason=os.strerror(error.errno or 0))
-            )
-            return
-        self.add_files([str(path)])
+            template = self.tr("The picture could not be kept in {folder} ({reason}). Free some space, or drop a file.")
+            folder, reason = printable(str(self._pasted_folder)), os.strerror(error.errno or 0)
+            self.say(template.format(folder=folder, reason=reason))
+        else:
+            self.add_files([str(path)])
 
     # --- Qt ------------------------------------------------------------------------------------------------
 
@@ -691,123 +670,14 @@ class QueryBar(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             QTimer.singleShot(0, self, self._show_focus)
-        elif event.type() == QEvent.Type.KeyPress and watched is self.words and self._chips:
+        elif event.type() == QEvent.Type.KeyPress and watched is self.words and self._strip.chips:
             assert isinstance(event, QKeyEvent)
             back = event.key() in (Qt.Key.Key_Backspace, Qt.Key.Key_Left)
             if back and self.words.cursorPosition() == 0 and not self.words.hasSelectedText():
                 # One step to the chip, a second press takes it out: nothing is lost by a key held too long.
-                self._chips[-1].setFocus()
-                self._strip.ensureWidgetVisible(self._chips[-1], 0, 0)
+                self._strip.focus(-1)
                 return True
         return super().eventFilter(watched, event)
 
     def _show_focus(self) -> None:
         self._field.set_focused(self.words.hasFocus() or self.minus.hasFocus())
-
-
-def _is_address(text: str) -> bool:
-    words = text.split()
-    return len(words) == 1 and words[0].lower().startswith(("http://", "https://", "ftp://"))
-
-
-def _has_picture(mime: QMimeData) -> bool:
-    return mime.hasImage() or any(mime.hasFormat(name) for name in _PICTURE_TYPES)
-
-
-def _picture_of(mime: QMimeData) -> tuple[str, bytes]:
-    """The suffix and the bytes of the picture that a browser or the clipboard sends along; empty if none."""
-    for name, suffix in _PICTURE_TYPES.items():
-        if mime.hasFormat(name) and (content := mime.data(name).data()):
-            return suffix, bytes(content)
-    for url in mime.urls():
-        if url.scheme() == "data" and (
-            found := _picture_in_address(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
-        ):
-            return found
-    if mime.hasImage():
-        # Not an encoded picture but pixels, which the system's clipboard already holds.
-        image = mime.imageData()
-        if isinstance(image, QImage) and not image.isNull():
-            buffer = QBuffer()
-            buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-            if image.save(buffer, "PNG"):  # type: ignore[call-overload]
-                return "png", bytes(buffer.data().data())
-    return "", b""
-
-
-def _picture_in_address(address: str) -> tuple[str, bytes] | None:
-    """The picture that a data: address carries inside itself (RFC 2397), or None."""
-    head, _, body = address.removeprefix("data:").partition(",")
-    type_, *parameters = head.split(";")
-    if type_ not in _PICTURE_TYPES or "base64" not in parameters:
-        return None
-    try:
-        return _PICTURE_TYPES[type_], b64decode(unquote_to_bytes(body), validate=True)
-    except ValueError:
-        return None
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is either all there or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-class DropPlace(QWidget):
-    """Says where a drag over `window` may go: dims it, and opens a place at the query bar. Takes no events itself."""
-
-    def __init__(self, bar: QueryBar, window: QWidget) -> None:
-        super().__init__(window)
-        self._bar = bar
-        self._window = window
-        self._text = ""
-        # The drag itself must reach the widgets behind.
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFont(theme.normal())
-        self.hide()
-
-    def open(self, mime: QMimeData | None = None) -> None:
-        """Show over the whole window what a drop of `mime` would do; `close()` when the drag leaves or ends."""
-        self._text = self.tr("Drop to find what looks like it") if mime is None else self._promise(mime)
-        self.setAccessibleName(self._text)
-        self.setGeometry(self._window.rect())
-        self.raise_()
-        self.show()
-
-    def text(self) -> str:
-        """What the place says a drop would do."""
-        return self._text
-
-    def _promise(self, mime: QMimeData) -> str:
-        files = [path for path in map(local_path, mime.urls()) if path]
-        if files and os.path.isdir(files[0]):
-            return self.tr("Drop to open this folder")
-        if files or _has_picture(mime):
-            return self.tr("Drop to find what looks like it")
-        if mime.hasUrls() or _is_address(mime.text()):
-            return self.tr("A web address can't be used: drag the picture itself")
-        return self.tr("Drop to look for these words")
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette = self.palette()
-        dim = palette.color(QPalette.ColorRole.Window)
-        dim.setAlphaF(0.8)
-        painter.fillRect(self.rect(), dim)
-        field = self._bar.field_rect()
-        place = QRectF(QRect(self._bar.mapTo(self._window, field.topLeft()), field.size())).adjusted(1, 1, -1, 48)
-        painter.setPen(QPen(palette.color(QPalette.ColorRole.Highlight), 2))
-        painter.setBrush(_ground(palette))
-        painter.drawRoundedRect(place, 6, 6)
-        painter.setPen(palette.color(QPalette.ColorRole.Text))
-        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._text)

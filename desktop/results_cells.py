@@ -26,6 +26,8 @@ from PySide6.QtGui import (
     QTextOption,
 )
 
+from desktop.clip_controls import clock
+
 OUTSET = 4
 """How far a cell's frame may reach outside it: half the gap between two cells."""
 _RADIUS = 5.0
@@ -59,13 +61,6 @@ def translucent(color: QColor, alpha: float) -> QColor:
     made = QColor(color)
     made.setAlphaF(alpha)
     return made
-
-
-def clock(seconds: float) -> str:
-    """A clip's length as people write it: 0:12, 1:02:03."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 # --- what is kept of a file ------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ from PySide6.QtCore import (
 )
 
 from core import Kind, Listing, MediaError
+from desktop.messages import plain_tip
 
-FILES_MIME = "application/x-semblance-files"
 """What a drag of our own carries besides file addresses: the ids, so that a drop on the query bar knows them."""
 
 _URI_LIST = "text/uri-list"
@@ -412,7 +412,7 @@ class ResultsModel(QAbstractListModel):
         assert self.listing is not None
         path = os.fsencode(self.listing.relative_path(id_)).decode("utf-8", "replace")
         error = self._errors.get(id_)
-        return path if error is None else f"{path}\n{self._words(error)}"
+        return plain_tip(path if error is None else f"{path}\n{self._words(error)}")
 
     def _spoken(self, id_: int) -> str:
         kind = {Kind.IMAGE: self.tr("picture"), Kind.VIDEO: self.tr("clip"), Kind.TEXT: self.tr("text")}
@@ -430,19 +430,18 @@ class ResultsModel(QAbstractListModel):
         return Qt.DropAction.CopyAction  # never move: nothing of the user's is changed
 
     def mimeTypes(self) -> list[str]:
-        return [_URI_LIST, FILES_MIME]
+        return [_URI_LIST]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         return self.mime_data([int(self.order[index.row()]) for index in indexes])
 
     def mime_data(self, ids: Sequence[int]) -> QMimeData:
-        """The files as other programs take them, and as our own query bar does (`dragged_ids`)."""
+        """The files as other programs take them, and our own query bar too."""
         assert self.listing is not None
         # A plain QMimeData, filled at once (1 to 2 µs a file): one that makes its data when asked would be a Python
         # object that the clipboard calls after the interpreter has gone.
         data = QMimeData()
         data.setData(_URI_LIST, QByteArray(_addresses(self.listing, ids)))
-        data.setData(FILES_MIME, QByteArray(b"\n".join(b"%d" % id_ for id_ in ids)))
         return data
 
 
@@ -457,13 +456,6 @@ def _addresses(listing: Listing, ids: Sequence[int]) -> bytes:
     quoted = _UNSAFE.sub(lambda byte: b"%%%02X" % ord(byte[0]), names).split(b"\0")
     inside = listing.folder[np.asarray(ids, np.int64)].tolist()
     return b"".join([b"%b/%b\r\n" % (folders[folder], name) for folder, name in zip(inside, quoted, strict=True)])
-
-
-def dragged_ids(data: QMimeData) -> list[int]:
-    """The ids that a drag of our own carries; empty for any other."""
-    if not data.hasFormat(FILES_MIME):
-        return []
-    return [int(line) for line in bytes(data.data(FILES_MIME).data()).split()]
 
 
 # --- orders --------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from core.errors import EngineStopped, MediaError, SemblanceError
 from desktop import theme
 from desktop.engine_thread import EngineLink
 from desktop.images import image_of
-from desktop.messages import sentence
+from desktop.messages import plain_tip, sentence
 from desktop.results_model import ResultsModel, Sort
 from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
 from desktop.score_filter import ScoreFilter
@@ -145,6 +145,8 @@ class ResultsPane(QWidget):
 
     def _grew(self) -> None:
         self.model.extend()
+        if not self.model.counts.shown:
+            self.view.apply_order()  # the first files at once; an empty grid would be taken for an empty folder
         self._show_state()
 
     def _refuse_folder(self, _folder: str, error: BaseException) -> None:
@@ -208,7 +210,7 @@ class ResultsPane(QWidget):
             failed = self.tr("%1 can't be scored") if ranked else self.tr("%1 can't be read")
             text += " · " + failed.replace("%1", locale.toString(counts.failed))
         self._count.setText(text)
-        self._count.setToolTip(self._session.listing.root if self._session.listing else "")
+        self._count.setToolTip(plain_tip(self._session.listing.root) if self._session.listing else "")
         has_scores = ranked and counts.judged > 0
         self._foot.setVisible(has_scores)
         self.score_filter.setVisible(has_scores)

@@ -72,6 +72,7 @@ THUMBNAIL_BYTES = 192 * 2**20
 APPLY_MS = 250
 ASK_MS = 50
 POINTED_MS = 2000
+RELEASED_SECONDS = 1.0
 """How long the pointer, once moved over the grid, keeps the list still."""
 FADE_SECONDS, GLIDE_SECONDS, SCROLL_MS = 0.12, 0.18, 140
 MOST_GLIDING = 40
@@ -162,6 +163,8 @@ class ResultsView(QAbstractItemView):
 
         self._pointed_at = -POINTED_MS / 1000
         self._was_engaged = False
+        self._selection_holds = False
+        self._released_at = -RELEASED_SECONDS
         self._applied_at = 0.0
         self._is_shifting = False
         self._is_outdated = False
@@ -185,7 +188,7 @@ class ResultsView(QAbstractItemView):
         self._scrolling.setEasingCurve(QEasingCurve.Type.OutCubic)
 
         self._pill = Pill(self)
-        self._pill.clicked.connect(self.release)
+        self._pill.clicked.connect(self._go_to_best)
         self._message = MessagePanel(self)
         self._message.button.clicked.connect(self.message_action)
 
@@ -285,8 +288,10 @@ class ResultsView(QAbstractItemView):
         self._settle()
 
     def release(self) -> None:
-        """Let go of what is held: go to the best results, in their true order."""
+        """Let go of what is held: the best results, in their true order. A selection stays, but holds no longer."""
         self._pointed_at = -POINTED_MS / 1000
+        self._released_at = time.monotonic()
+        self._selection_holds = False
         if self._results is not None:
             self._grow_selection()
             self._scrolling.stop()
@@ -296,6 +301,9 @@ class ResultsView(QAbstractItemView):
         self._pill.count(0, is_better=True)
         self._scroll_to(0)
         self._settle()
+
+    def _go_to_best(self) -> None:
+        self.release()
         self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _settle(self) -> None:
@@ -487,9 +495,12 @@ class ResultsView(QAbstractItemView):
     def engaged(self) -> bool:
         """Whether the person has scrolled, selected, or lately pointed: then what is on the screen stays put."""
         pointed = time.monotonic() - self._pointed_at < POINTED_MS / 1000
-        return bool(self._count) and (self._offset > 0 or self._selected_count > 0 or pointed)
+        selected = self._selection_holds and self._selected_count > 0
+        return bool(self._count) and (self._offset > 0 or selected or pointed)
 
     def _note_pointed(self) -> None:
+        if time.monotonic() - self._released_at < RELEASED_SECONDS:
+            return  # still the movement that asked, a drop or a click, not one among the results
         self._pointed_at = time.monotonic()
         self._pointed_timer.start()
         self._note_engagement()
@@ -579,6 +590,7 @@ class ResultsView(QAbstractItemView):
         count = int(np.count_nonzero(self._selected))
         self.viewport().update()
         self._selected_count = count
+        self._selection_holds = True
         self.selection_changed.emit(count)
         self._note_engagement()
 

@@ -65,7 +65,9 @@ def test_paths_of_any_bytes_come_back(path: Path, roots: list[bytes], folder: st
     assert load_settings(path) == (before, None)
 
 
-@pytest.mark.parametrize("broken", [b"theme = ", b"\0\0\0\0", b"[[[", b"roots = [\n", b"theme = 'dark'\ntheme = 'light'"])
+@pytest.mark.parametrize(
+    "broken", [b"theme = ", b"\0\0\0\0", b"[[[", b"roots = [\n", b"theme = 'dark'\ntheme = 'light'"]
+)
 def test_a_damaged_file_is_set_aside_and_told(path: Path, broken: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(broken)

@@ -11,8 +11,8 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QTreeWidgetItem
 
+from desktop.drops import file_url
 from desktop.library_panel import MOST_RECENT, LibraryPanel
-from desktop.query_bar import file_url
 
 # What the offscreen platform says of menus, and of any window with a minimum size.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QWidget
 
 from core import Kind, Query
 from core.errors import AddressRefused, QueryEmpty
-from desktop.query_bar import FILES_MIME, MOST_REFERENCES, MOST_WORDS, DropPlace, QueryBar, file_url, local_path
+from desktop.drops import file_url
+from desktop.query_bar import MOST_REFERENCES, MOST_WORDS, QueryBar
 
 # What the offscreen platform says of any window with a minimum size.
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
@@ -271,7 +269,6 @@ def test_local_files_come_before_picture_bytes_and_text(bar: QueryBar, told: Tol
 
 def test_our_own_results_dropped_are_files(bar: QueryBar, told: Told) -> None:
     mime = urls(file_url(UNDECODABLE))
-    mime.setData(FILES_MIME, b"1")
     assert bar.accept_mime(mime)
     assert [str(path) for path in told.submitted[0].images] == [UNDECODABLE]
 
@@ -297,22 +294,6 @@ def test_the_same_picture_pasted_twice_is_one_file(bar: QueryBar, told: Told, tm
     bar.accept_mime(mime)
     assert told.submitted[0] == told.submitted[1]
     assert len(list((tmp_path / "pasted").iterdir())) == 1
-
-
-def test_pixels_from_the_clipboard_become_a_png(bar: QueryBar, told: Told) -> None:
-    image = QImage(3, 2, QImage.Format.Format_RGB32)
-    image.fill(Qt.GlobalColor.green)
-    mime = QMimeData()
-    mime.setImageData(image)
-    assert bar.can_accept(mime)
-    assert bar.accept_mime(mime)
-    assert QImage(str(told.submitted[0].images[0])).pixelColor(1, 1) == Qt.GlobalColor.green
-
-
-def test_a_picture_inside_its_address_needs_no_connection(bar: QueryBar, told: Told) -> None:
-    bar.accept_mime(urls(QUrl("data:image/webp;base64," + b64encode(PNG).decode())))
-    (path,) = told.submitted[0].images
-    assert (path.suffix, path.read_bytes()) == (".webp", PNG)
 
 
 @pytest.mark.parametrize(
@@ -384,43 +365,7 @@ def test_a_sentence_goes_when_a_query_is_asked(bar: QueryBar, told: Told) -> Non
     assert bar.message() == ""
 
 
-def test_the_place_says_what_a_drop_would_do(qtbot: Any, tmp_path: Path) -> None:
-    window = QWidget()
-    qtbot.addWidget(window)
-    bar = QueryBar(tmp_path, window)
-    place = DropPlace(bar, window)
-    window.resize(800, 600)
-    window.show()
-    picture = QMimeData()
-    picture.setData("image/png", PNG)
-    said = []
-    for mime in (
-        urls(file_url("/a.jpg")),
-        picture,
-        urls(file_url(str(tmp_path))),
-        urls(QUrl("https://e.org")),
-        text("x"),
-    ):
-        place.open(mime)
-        said.append(place.text())
-    assert said[0] == said[1]
-    assert len(set(said)) == 4
-    assert place.geometry() == window.rect()
-    assert window.childAt(400, 300) is not place
-    place.grab()
-    place.close()
-    assert place.isHidden()
-
-
 def test_every_control_has_a_name(bar: QueryBar) -> None:
     bar.set_query(Query("a", (Path("/a.jpg"),), minus="b"))
     controls = [bar.menu_button, bar.words, bar.minus, bar.exclude_button, bar.rank_button, *bar.chips()]
     assert all(control.accessibleName() for control in controls)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-@given(st.binary(min_size=1).filter(lambda name: b"\0" not in name and b"/" not in name and name not in (b".", b"..")))
-def test_any_name_survives_being_a_url(name: bytes) -> None:
-    path = os.fsdecode(b"/folder/" + name)
-    assert local_path(file_url(path)) == path
-    assert local_path(QUrl("https://example.org/a.jpg")) == ""

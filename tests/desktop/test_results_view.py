@@ -440,6 +440,21 @@ def test_selecting_or_pointing_holds_the_list_too(show: Show, by: str) -> None:
     assert view.verticalScrollBar().value() > 0
 
 
+def test_a_new_question_is_answered_from_the_top_though_a_file_is_selected(show: Show) -> None:
+    view = show(200)
+    click(view, 3)
+    view.release()
+    judge(view, {number: number / 1000 for number in range(150, 170)})
+    view.apply_order()
+    assert model_of(view).order[:2].tolist() == [169, 168]
+    assert view.selected_ids() == [3]
+    assert not pill_of(view).isVisible()
+    click(view, 169)  # at work again: held again
+    judge(view, {5: 0.9})
+    view.apply_order()
+    assert pill_of(view).isVisible()
+
+
 def test_another_arrangement_starts_at_its_beginning(show: Show) -> None:
     view = show(200)
     view.verticalScrollBar().setValue(1000)
