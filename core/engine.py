@@ -98,17 +98,23 @@ class Engine(Jobs):
     # --- jobs ------------------------------------------------------------------------------------
 
     def _scan(self, request: Scan) -> Steps:
-        started = time.monotonic()
+        began = time.monotonic()
         listing = Listing(request.folder, recursive=request.recursive)
-        self._hold(listing)
-        yield ScanStarted(listing.root, listing.recursive, listing.token)
+        started = ScanStarted(listing.root, listing.recursive, listing.token)
         # In a thread: a disk or share that answers slowly must not hold up the other jobs.
         for event in self._threaded(scan(request.folder, recursive=request.recursive)):
+            if event is not None and listing.token not in self._listings:
+                # Only now: a folder that can't be listed has no listing.
+                self._hold(listing)
+                yield started
             if isinstance(event, Listed):
                 listing.append(event)
             yield event
+        if listing.token not in self._listings:
+            self._hold(listing)
+            yield started
         listing.complete = True
-        yield ScanFinished(len(listing), time.monotonic() - started)
+        yield ScanFinished(len(listing), time.monotonic() - began)
 
     def _adopt(self, request: Adopt) -> Steps:
         self._hold(request.listing)

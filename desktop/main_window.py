@@ -33,7 +33,7 @@ from core import (
     format_of,
     save_settings,
 )
-from core.errors import CatalogError, MediaError, QueryError, printable
+from core.errors import CatalogError, FolderMissing, MediaError, QueryError, printable
 from desktop import theme
 from desktop.drops import DropPlace, file_url
 from desktop.engine_thread import EngineLink
@@ -65,6 +65,7 @@ class MainWindow(QWidget):
         self._link = link
         self._home = home
         self._settings = settings
+        self._away: set[str] = set()  # roots that were not there when last asked for
         self._folder = ""  # the one that is open, or could not be opened
         self._preview_job = 0
         self._inspect_timer = QTimer(self)
@@ -148,6 +149,8 @@ class MainWindow(QWidget):
         session.phase_changed.connect(self._phase_changed)
         session.progressed.connect(self.judge_bar.set_progress)
         session.failed.connect(lambda _rows, _errors: self._failures_changed())
+        session.listing_opened.connect(lambda listing: self._remember(listing.root))
+        session.folder_refused.connect(self._note_away)
         session.listing_opened.connect(lambda _listing: self._failures_changed())
         session.listing_finished.connect(self._failures_changed)
         session.noticed.connect(self._tell)
@@ -249,8 +252,8 @@ class MainWindow(QWidget):
         self._show_roots()
 
     def _show_roots(self) -> None:
-        # Asked of the disk only in the engine, which finds out when a folder is opened: a share may be slow.
-        self.library.set_roots(self._settings.roots)
+        # Whether they are there is not asked of the disk here (a share may be slow): opening one tells.
+        self.library.set_roots(self._settings.roots, self._away)
         self.library.set_recent(self._settings.recent)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -274,19 +277,29 @@ class MainWindow(QWidget):
     # --- folders ---------------------------------------------------------------------------------
 
     def open_folder(self, folder: str) -> None:
-        """Show a folder of the person's, and remember it."""
+        """Show a folder of the person's; it is remembered once it has turned out to be one."""
         if os.path.normpath(folder) == os.path.normpath(samples_folder()):
             self.open_samples()
-            return
+        else:
+            self.notice.withdraw("samples")
+            self._open(folder)
+
+    def _remember(self, folder: str) -> None:
         settings = self._settings
+        if folder == str(samples_folder()):
+            return
+        self._away.discard(folder)
         settings.last_folder = folder
         settings.recent = [folder, *(other for other in settings.recent if other != folder)][:RECENT_FOLDERS]
         if not any(_inside(folder, root) for root in settings.roots):
             settings.roots = [*settings.roots, folder]
         self._show_roots()
         self._save_settings()
-        self.notice.withdraw("samples")
-        self._open(folder)
+
+    def _note_away(self, folder: str, error: BaseException) -> None:
+        if isinstance(error, FolderMissing):
+            self._away.add(folder)
+            self._show_roots()
 
     def reload(self) -> None:
         """Read the open folder again."""

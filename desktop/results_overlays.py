@@ -84,7 +84,6 @@ class MessagePanel(QWidget):
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self._title, self._detail, self.button = QLabel(self), QLabel(self), QPushButton(self)
         self._detail.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self._detail.setMaximumWidth(440)
         for label in (self._title, self._detail):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -107,7 +106,9 @@ class MessagePanel(QWidget):
         self._detail.setText(detail)
         self._detail.setAccessibleName(detail)
         self._detail.setVisible(bool(detail))
-        self._detail.setFixedWidth(min(440, self.fontMetrics().horizontalAdvance(detail) + 16))
+        width = min(440, self.fontMetrics().horizontalAdvance(detail) + 16)
+        # A centred label of several lines gets the height of its hint, not of its width: say it outright.
+        self._detail.setFixedSize(width, max(0, self._detail.heightForWidth(width)))
         self.button.setText(action_text or "")
         self.button.setAccessibleName(action_text or "")
         self.button.setVisible(action_text is not None)

@@ -209,7 +209,7 @@ class ResultsPane(QWidget):
         if counts.failed:
             failed = self.tr("%1 can't be scored") if ranked else self.tr("%1 can't be read")
             text += " · " + failed.replace("%1", locale.toString(counts.failed))
-        self._count.setText(text)
+        self._count.setText("" if self._refused or counts.listed == 0 else text)
         self._count.setToolTip(plain_tip(self._session.listing.root) if self._session.listing else "")
         has_scores = ranked and counts.judged > 0
         self._foot.setVisible(has_scores)

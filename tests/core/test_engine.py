@@ -262,7 +262,7 @@ def test_a_ranking_may_start_while_the_folder_is_still_listed(home: Path, photos
         from core import Rank, Scan, ScanStarted
 
         scan = engine.steps(Scan(str(photos)))
-        started = next(scan)
+        started = next(event for event in scan if event is not None)
         assert isinstance(started, ScanStarted)
         ranking = engine.steps(Rank(Query(text="red"), started.token))
         events, scan_over = [], False
