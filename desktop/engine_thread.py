@@ -96,21 +96,29 @@ class EngineLink(QObject):
 
     @Slot(object)
     def _deliver(self, messages: list[Message]) -> None:
-        for job, event in messages:
-            reply = self._replies.get(job)
-            if reply is None:
-                continue  # of a job cancelled meanwhile
-            if not isinstance(event, Ended):
-                reply.event(event)
-                continue
-            del self._replies[job]
-            if event.error is None:
-                if reply.end:
-                    reply.end()
-            elif reply.error:
-                reply.error(event.error)
-            else:
-                raise event.error
+        for place, (job, event) in enumerate(messages):
+            try:
+                self._tell(job, event)
+            except BaseException:
+                # A fault of one listener is shown as such; the others still hear theirs.
+                self._deliver(messages[place + 1 :])
+                raise
+
+    def _tell(self, job: int, event: Event | Ended) -> None:
+        reply = self._replies.get(job)
+        if reply is None:
+            return  # of a job cancelled meanwhile
+        if not isinstance(event, Ended):
+            reply.event(event)
+            return
+        del self._replies[job]
+        if event.error is None:
+            if reply.end:
+                reply.end()
+        elif reply.error:
+            reply.error(event.error)
+        else:
+            raise event.error
 
     @Slot(object)
     def _fail(self, error: BaseException) -> None:

@@ -39,7 +39,13 @@ class Heard:
 
 
 def scored(*rows: int, known: bool = False) -> Scored:
-    return Scored(np.array(rows, np.int32), np.array(rows, np.float32) / 1000, known)
+    return Scored(np.array(rows, np.int32), np.array(rows, np.float32) / np.float32(1000), known)
+
+
+def gui_thread() -> QThread:
+    app = QCoreApplication.instance()
+    assert app is not None
+    return app.thread()
 
 
 def started(qtbot: Any, engine: Any, count: int = 1) -> int:
@@ -64,7 +70,7 @@ def test_events_arrive_in_order_on_the_gui_thread_and_the_end_once(link: EngineL
     engine.end(ranking)  # an engine that repeats itself is heard once
     qtbot.waitUntil(lambda: other.ends == 1)
     assert other.events == events
-    assert other.threads == {QCoreApplication.instance().thread()}
+    assert other.threads == {gui_thread()}
     assert other.errors == []
     qtbot.waitUntil(lambda: len(heard.errors) == 1)  # the played engine knows no folder
     assert heard.errors == [FolderMissing(path="/photos")]
@@ -83,7 +89,7 @@ def test_the_thread_is_not_the_gui_thread(link: EngineLink, engine: Any, qtbot: 
     engine.receive = noting
     Heard(link)
     qtbot.waitUntil(lambda: len(threads) > 0)
-    assert QCoreApplication.instance().thread() not in threads
+    assert gui_thread() not in threads
 
 
 def test_what_is_looked_at_is_passed_on(link: EngineLink, engine: Any, qtbot: Any) -> None:
