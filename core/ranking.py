@@ -40,9 +40,8 @@ SAVE_SECONDS = 0.25
 FIRST_SAVE_SECONDS = 0.05
 RESOLVE_ROWS = 8192
 FEATURE_ROWS = 1024
-"""Rows looked up, and features scored, in one step: about 15 ms each."""
+"""Rows looked up, and features scored, in one step: about 15 ms each, so that other jobs have their turn."""
 RATE_SECONDS = 5.0
-NAME_ROWS = 16384
 
 
 # --- the listing as the engine holds it --------------------------------------------------------------
@@ -204,6 +203,7 @@ class _Run:
         self.settled = np.empty(0, bool)  # scored, failed, or on its way to be
         self.with_features: deque[int] = deque()
         self.queue: NDArray[np.int64] = np.empty(0, np.int64)  # rows to be decoded, most promising first
+        self.guesses: NDArray[np.float32] = np.empty(0, np.float32)  # of the queue's rows, by name
         self.queue_at = 0
         self.flying: dict[int, Task[Decoded]] = {}
         self.read: list[tuple[int, FileRead, list[float]]] = []  # decoded and judged, not yet committed
@@ -265,7 +265,8 @@ class _Run:
 
     def _absorb(self) -> Iterator[RankingEvent]:
         """Take in the rows that the listing and the catalog have newly brought."""
-        start, stop = len(self.settled), self.opened.resolved
+        start = len(self.settled)
+        stop = min(start + RESOLVE_ROWS, self.opened.resolved)
         contents = self.opened.contents[start:stop]
         for index, part in enumerate(self.parts):
             self.content_scores[index] = np.concatenate([self.content_scores[index], part.known.of(contents)])
@@ -289,9 +290,9 @@ class _Run:
     def _enqueue(self, rows: NDArray[np.int64]) -> None:
         """Add rows to be decoded; the most promising by name first, else in the listing's order."""
         queue = np.concatenate([self.queue[self.queue_at :], rows])
-        queue = queue[~self.settled[queue]]
-        guesses = np.concatenate([self._guesses(part) for part in np.array_split(queue, len(queue) // NAME_ROWS + 1)])
-        self.queue, self.queue_at = queue[np.lexsort((queue, -guesses))], 0
+        guesses = np.concatenate([self.guesses[self.queue_at :], self._guesses(rows)])
+        order = np.lexsort((queue, -guesses))
+        self.queue, self.guesses, self.queue_at = queue[order], guesses[order], 0
 
     def _guesses(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the names alone promise; 0 where they say nothing."""
