@@ -1,4 +1,4 @@
-"""Where the cells of the grid are: arithmetic over a width, a cell size and a number of files."""
+"""Where the cells of the grid are, and which of them are on the screen: arithmetic, no widgets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect, Qt
 
-from desktop.results_cells import OUTSET
+from desktop.results_look import OUTSET
 
 GAP, MARGIN = 8, 12
+
+_ONWARD = {Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown}
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,85 @@ class Grid:
         columns = np.arange(first_column, last_column + 1)
         places = (rows[:, None] * self.columns + columns).ravel()
         return places[places < count]
+
+    def place_after(self, key: int, place: int | None, top: int, page: int, count: int) -> int | None:
+        """The place that a key of movement leads to from `place`, out of range by one at most; None for another key.
+
+        The viewport, `page` high, shows the grid from `top`: without a place to start from, movement begins there.
+        """
+        if not count:
+            return None
+        if place is None:
+            if key in _ONWARD:
+                return self.places(top, top + page - 1, count).start
+            place = 0
+        last, columns = count - 1, self.columns
+        leap = max(1, page // self.step_y) * columns
+        match key:
+            case Qt.Key.Key_Left:
+                return place - 1
+            case Qt.Key.Key_Right:
+                return place + 1
+            case Qt.Key.Key_Up:
+                return place - columns if place >= columns else place
+            case Qt.Key.Key_Down:
+                # Into a shorter last row too, but not sideways within it.
+                return min(place + columns, last) if place // columns < last // columns else place
+            case Qt.Key.Key_PageUp:
+                return max(place - leap, place % columns)
+            case Qt.Key.Key_PageDown:
+                return min(place + leap, last - last % columns + place % columns, last)
+            case Qt.Key.Key_Home:
+                return 0
+            case Qt.Key.Key_End:
+                return last
+        return None
+
+
+@dataclass(frozen=True)
+class Page:
+    """The part of a grid of `count` files that a viewport shows: `height` pixels from `offset` on.
+
+    Points and rectangles are in the viewport's coordinates.
+    """
+
+    grid: Grid
+    count: int
+    offset: int
+    height: int
+
+    @cached_property
+    def visible(self) -> range:
+        """The places in whole rows of which anything is on the screen."""
+        return self.grid.places(self.offset, self.offset + self.height - 1, self.count)
+
+    @property
+    def below(self) -> range:
+        """As many places after the visible ones."""
+        return range(self.visible.stop, min(self.visible.stop + len(self.visible), self.count))
+
+    @property
+    def above(self) -> range:
+        """As many places before the visible ones."""
+        return range(max(0, self.visible.start - len(self.visible)), self.visible.start)
+
+    def rect(self, place: int) -> QRect:
+        """The cell with its caption, wherever it is."""
+        return self.grid.rect(place).translated(0, -self.offset)
+
+    def place_at(self, point: QPoint) -> int | None:
+        return self.grid.position_at(point.x(), point.y() + self.offset, self.count)
+
+    def offset_showing(self, place: int) -> int:
+        """The offset nearest to this one at which a cell is on the screen with a margin; its top, if it is too high."""
+        rect = self.grid.rect(place)
+        top, bottom = rect.top() - MARGIN, rect.bottom() + MARGIN + 1
+        return max(0, min(top, max(self.offset, bottom - self.height)))
+
+    def offset_keeping(self, place: int, share: float) -> int:
+        """The offset at which the middle of a cell is at this share (0..1) of the height."""
+        return round(self.grid.rect(place).center().y() - share * self.height)
+
+    def share_of(self, place: int) -> float:
+        """How far down the height the middle of a cell is (0..1)."""
+        return self.rect(place).center().y() / max(1, self.height)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -31,16 +29,13 @@ from PySide6.QtCore import (
 
 from core import Kind, Listing, MediaError
 from desktop.messages import plain_tip
-
-"""What a drag of our own carries besides file addresses: the ids, so that a drop on the query bar knows them."""
+from desktop.results_order import Ids, NameOrder, best_first, newest_first
 
 _URI_LIST = "text/uri-list"
 _INLINE_NAMES = 500
 """Up to so many names are sorted at once (under 2 ms); more in a thread, so that the window never waits."""
-_NAME_BYTES = 96
 _POLL_MS = 20
 
-Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 _ModelIndex = QModelIndex | QPersistentModelIndex
 
@@ -72,7 +67,7 @@ class ResultsModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None, *, words: Callable[[MediaError], str] = str) -> None:
         super().__init__(parent)
         self._words = words
-        self._names = _NameOrder()
+        self._names = NameOrder()
         self._names_timer = QTimer(self, interval=_POLL_MS)
         self._names_timer.timeout.connect(self._take_names)
         self._sort = Sort.BEST
@@ -232,23 +227,22 @@ class ResultsModel(QAbstractListModel):
         block = self.order[held.start : held.stop]
         is_held = np.zeros(len(self.scores), np.bool_)
         is_held[block] = True
-        held_in_ideal = is_held[ideal]
-        rest = ideal[~held_in_ideal]
-        places = np.flatnonzero(held_in_ideal)
-        if len(places):
-            middle = len(places) // 2
-            before = int(places[middle]) - middle
-        else:
-            before = min(held.start, len(rest))
-        belongs = np.zeros(len(self.scores), np.bool_)
-        belongs[rest[:before]] = True
-        arrived = belongs & ~self._above
-        arrived[self.order[: held.start]] = False
-        self._fresh = (self._fresh | arrived) & belongs
-        self._above = belongs
+        rest, places = ideal[~is_held[ideal]], np.flatnonzero(is_held[ideal])
+        middle = len(places) // 2
+        before = int(places[middle]) - middle if len(places) else min(held.start, len(rest))
+        self._note_above(rest[:before], held.start)
         above = before - before % columns
         self._place(np.concatenate([rest[:above], block, rest[above:]]))
         return int(np.count_nonzero(self._fresh))
+
+    def _note_above(self, above: Ids, held_from: int) -> None:
+        """Tell what has come in above the held block, which began at the place `held_from`, from what was there."""
+        belongs = np.zeros(len(self.scores), np.bool_)
+        belongs[above] = True
+        arrived = belongs & ~self._above
+        arrived[self.order[:held_from]] = False
+        self._fresh = (self._fresh | arrived) & belongs
+        self._above = belongs
 
     def note_seen(self, places: range) -> int:
         """The files at these places are on the screen. Returns how many of what came in above are still unseen."""
@@ -345,10 +339,6 @@ class ResultsModel(QAbstractListModel):
             return None
         position = int(self._positions[id_])
         return position if position >= 0 else None
-
-    def positions_of(self, ids: Ids) -> Ids:
-        """Where the files are shown; -1 for a hidden one."""
-        return self._positions[ids]
 
     def score_of(self, id_: int) -> float | None:
         """0..1, or None if the file is not judged."""
@@ -456,99 +446,3 @@ def _addresses(listing: Listing, ids: Sequence[int]) -> bytes:
     quoted = _UNSAFE.sub(lambda byte: b"%%%02X" % ord(byte[0]), names).split(b"\0")
     inside = listing.folder[np.asarray(ids, np.int64)].tolist()
     return b"".join([b"%b/%b\r\n" % (folders[folder], name) for folder, name in zip(inside, quoted, strict=True)])
-
-
-# --- orders --------------------------------------------------------------------------------------------
-
-
-def best_first(ids: Ids, scores: NDArray[np.float32]) -> Ids:
-    """`ids` by falling score, equal scores by rising id. One sort of unique integers: twice as fast as an argsort."""
-    bits = (scores + np.float32(0)).view(np.uint32)  # -0 becomes 0
-    # The bits of a float rise with its value once the sign is turned over (and all of a negative's bits).
-    rising = np.where(bits >> 31 != 0, ~bits, bits | np.uint32(1 << 31))
-    keys = (~rising).astype(np.uint64) << np.uint64(32) | ids.astype(np.uint64)
-    keys.sort()
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
-
-
-def newest_first(mtimes: NDArray[np.int64]) -> Ids:
-    """Row numbers by falling time, equal times by rising row. Without a stable sort, which is four times slower."""
-    order = np.argsort(-mtimes)
-    if not len(order):
-        return order.astype(np.int32)
-    falling = mtimes[order]
-    group = np.concatenate([[0], np.cumsum(falling[1:] != falling[:-1])])
-    keys = group.astype(np.int64) << 32 | order
-    keys.sort()
-    return (keys & 0xFFFFFFFF).astype(np.int32)
-
-
-_DIGITS = re.compile(r"\d+")
-
-
-def natural_key(name: str) -> bytes:
-    """A key by which names sort as people expect: no case, and numbers by value ("img9" before "img10")."""
-    # A number's length is put before its digits, so that longer numbers come after shorter ones. Characters below
-    # a digit's keep their place, since '0' + length is never less than '0'.
-    return _DIGITS.sub(_number_key, name.casefold()).encode("utf-8", "surrogatepass")
-
-
-def _number_key(match: re.Match[str]) -> str:
-    digits = match[0].lstrip("0") or "0"
-    return "9" * (len(digits) // 9) + str(len(digits) % 9) + digits
-
-
-def name_order(names: Sequence[str], is_cancelled: Callable[[], bool] = lambda: False) -> Ids:
-    """Row numbers by `natural_key`, equal names by row.
-
-    Made for a thread beside the window's: Python runs in short slices, and NumPy sorts fixed-width bytes without
-    the interpreter's lock, where `list.sort` would hold it for 100 ms. Only keys that are equal in their first
-    _NAME_BYTES bytes are compared once more in Python.
-    """
-    keys: list[bytes] = []
-    for start in range(0, len(names), 4096):
-        if is_cancelled():
-            return np.empty(0, np.int32)
-        keys += [natural_key(name) for name in names[start : start + 4096]]
-    width = min(max(map(len, keys), default=1), _NAME_BYTES) or 1
-    table = np.empty(len(keys), f"S{width}")
-    for start in range(0, len(keys), 4096):
-        table[start : start + 4096] = keys[start : start + 4096]
-    order = np.argsort(table, kind="stable").astype(np.int32)
-    same = np.flatnonzero(table[order[1:]] == table[order[:-1]])
-    for run in np.split(same, np.flatnonzero(np.diff(same) > 1) + 1) if len(same) else []:
-        part = slice(int(run[0]), int(run[-1]) + 2)
-        order[part] = sorted(order[part].tolist(), key=lambda row: (keys[row], row))
-    return order
-
-
-class _NameOrder:
-    """The order of a listing's names, made in a thread when there are many."""
-
-    def __init__(self) -> None:
-        self.order: Ids = np.empty(0, np.int32)
-        self._work: Future[Ids] | None = None
-        self._cancelled = threading.Event()
-
-    def forget(self) -> None:
-        self.order = np.empty(0, np.int32)
-        self._cancelled.set()
-        self._work = None
-
-    def sort_now(self, names: Sequence[str]) -> None:
-        self.order = name_order(names)
-
-    def start(self, names: Sequence[str]) -> None:
-        if self._work is not None:
-            return  # what has grown meanwhile is sorted when this is done
-        self._cancelled = threading.Event()
-        pool = ThreadPoolExecutor(1, thread_name_prefix="names")
-        self._work = pool.submit(name_order, list(names), self._cancelled.is_set)
-        pool.shutdown(wait=False)
-
-    def finished(self) -> bool:
-        """Whether the thread's work is done; its order is then taken over."""
-        if self._work is None or not self._work.done():
-            return False
-        self.order, self._work = self._work.result(), None
-        return True

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from desktop.results_cells import tabular, translucent
+from desktop.results_look import tabular, translucent
 
 
 class Pill(QPushButton):
@@ -21,7 +21,7 @@ class Pill(QPushButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.hide()
 
-    def count(self, count: int, *, is_better: bool) -> None:
+    def tell(self, count: int, *, is_better: bool) -> None:
         """Say how many have come in above; 0 hides it. `is_better`: by score, not by name or date."""
         self.is_better = is_better
         if not count:

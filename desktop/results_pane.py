@@ -24,7 +24,7 @@ from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
 from desktop.score_filter import ScoreFilter
 from desktop.session import Phase, Session
 
-FILMSTRIP_FRAMES = 12
+FILMSTRIP_FRAMES, FILMSTRIP_PIXELS = 12, 512
 HISTOGRAM_BINS = 48
 STATE_MS = 100
 """How often, at most, the counts and the histogram follow the grid."""
@@ -138,6 +138,8 @@ class ResultsPane(QWidget):
 
     def _open(self, listing: Listing) -> None:
         self._refused = None
+        for job in (self._thumbnail_job, self._filmstrip_job):
+            self._link.cancel(job)  # of another listing: the same row is another file
         self.model.open(listing)
         if self._session.query is None:
             self._choose_sort(Sort.NEWEST)
@@ -334,7 +336,9 @@ class ResultsPane(QWidget):
             if isinstance(event, list):
                 self.view.set_filmstrip(id_, [image_of(raster) for raster in event])
 
-        request = MakeFilmstrip(listing.path(id_), self._session.thumbnail_pixels, FILMSTRIP_FRAMES)
+        request = MakeFilmstrip(
+            listing.path(id_), min(self._session.thumbnail_pixels, FILMSTRIP_PIXELS), FILMSTRIP_FRAMES
+        )
         self._filmstrip_job = self._link.run(request, show, on_error=lambda _: None)
 
 

@@ -97,7 +97,7 @@ def measure_painting(cell: int) -> None:
     view.resize(1400, 900)
     view.show()
     settle(1.5)
-    cells = len(view._visible())
+    cells = len(view._page.visible)
     bar = view.verticalScrollBar()
     print(f"cells of {cell} pixels, {cells} of them in 1400 x 900")
     print("  whole viewport  ", median_ms(view.viewport().repaint, 30))
@@ -134,7 +134,7 @@ def measure_gaps(count: int, seconds: float) -> None:
     view.show()
     settle(0.5)
     rng = np.random.default_rng(0)
-    view._select(np.arange(0, count, 2, dtype=np.int32), alone=True)
+    view.select(np.arange(0, count, 2, dtype=np.int32))
     gaps: list[float] = []
     last = time.perf_counter()
 

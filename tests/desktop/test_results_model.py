@@ -14,13 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from core.errors import FileDamaged, FileEmpty
 from core.media import Kind, Listed, Listing
-from desktop.results_model import (
-    ResultsModel,
-    Sort,
-    best_first,
-    name_order,
-    newest_first,
-)
+from desktop.results_model import ResultsModel, Sort
+from desktop.results_order import best_first, name_order, newest_first
 
 
 def listing_of(names: list[str], kinds: list[Kind] | None = None, mtimes: list[int] | None = None) -> Listing:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -7,14 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QDrag, QGuiApplication, QImage, QPalette, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDrag,
+    QGuiApplication,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPalette,
+    QWheelEvent,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from core.media import Kind, Listed, Listing
-from desktop.results_grid import GAP, MARGIN, Grid
+from desktop.results_cells import CellPainter, CellState
+from desktop.results_grid import GAP, MARGIN, Grid, Page
 from desktop.results_model import ResultsModel, Sort
+from desktop.results_selection import Selection
 from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
 
 LEFT = Qt.MouseButton.LeftButton
@@ -68,7 +81,7 @@ def show(qtbot: QtBot) -> Show:
 
 def forget_pointer(view: ResultsView) -> None:
     """As if the person had not pointed at the grid for a while."""
-    view._pointed_at = -1e9
+    view._hold.forget_pointer()
 
 
 def model_of(view: ResultsView) -> ResultsModel:
@@ -120,6 +133,50 @@ def test_the_columns_fill_the_width(width: int, wanted: int) -> None:
     if grid.columns > 1:
         assert width - MARGIN - right <= grid.columns + MARGIN
         assert 0.6 * wanted < grid.cell < 1.5 * wanted
+
+
+@given(
+    st.integers(1, 2000),
+    st.integers(MIN_CELL, MAX_CELL),
+    st.integers(1, 3000),
+    st.integers(0, 10**6),
+    st.integers(50, 1500),
+)
+def test_a_cell_is_shown_by_scrolling_no_farther_than_needed(
+    width: int, wanted: int, count: int, offset: int, height: int
+) -> None:
+    grid = Grid(width, wanted, 22)
+    page = Page(grid, count, min(offset, max(0, grid.height(count) - height)), height)
+    for place in (0, count // 2, count - 1):
+        target = page.offset_showing(place)
+        after = Page(grid, count, target, height)
+        rect = after.rect(place)
+        assert place in after.visible
+        assert after.place_at(rect.topLeft()) == place
+        assert rect.top() >= 0
+        assert rect.bottom() < height or rect.top() <= MARGIN  # all of it, or its top if it is too high
+        assert after.offset_showing(place) == target
+        if place in page.visible and page.rect(place).top() >= MARGIN and page.rect(place).bottom() + MARGIN < height:
+            assert target == page.offset
+
+
+@given(st.integers(1, 60), st.integers(1, 7), st.data())
+def test_a_key_of_movement_leads_to_a_file_and_back(count: int, columns: int, data: st.DataObject) -> None:
+    grid = Grid(2 * MARGIN + columns * (96 + GAP) - GAP, 96, 0)
+    assert grid.columns == columns
+    place = data.draw(st.integers(0, count - 1))
+    for key, back in ((Qt.Key.Key_Down, Qt.Key.Key_Up), (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp)):
+        there = grid.place_after(key, place, 0, 420, count)
+        assert there is not None
+        assert place <= there < count
+        if there % columns == place % columns:
+            again = grid.place_after(back, there, 0, 420, count)
+            assert again is not None
+            assert again <= place
+            assert again % columns == place % columns
+    assert grid.place_after(Qt.Key.Key_A, place, 0, 420, count) is None
+    assert grid.place_after(Qt.Key.Key_Down, None, 0, 420, count) == 0
+    assert grid.place_after(Qt.Key.Key_Down, None, 0, 420, 0) is None
 
 
 # --- selection
@@ -175,23 +232,125 @@ def test_a_rubber_band_selects_what_it_touches(show: Show) -> None:
     assert view.selected_ids() == []
 
 
-def test_files_are_dragged_out_as_copies(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
-    dragged: list[tuple[list[str], object]] = []
+def test_a_rubber_band_pulled_over_the_edge_scrolls_on(show: Show, qtbot: QtBot) -> None:
+    view = show(500)
+    click(view, 0)
+    below = QPoint(rect_of(view, 7).center().x(), view.viewport().height() + 40)
+    QTest.mousePress(view.viewport(), LEFT, CONTROL, rect_of(view, 6).topLeft() - QPoint(3, 3))
+    QTest.mouseMove(view.viewport(), below)
+    qtbot.waitUntil(lambda: view.verticalScrollBar().value() > 500)
+    QTest.mouseRelease(view.viewport(), LEFT, CONTROL, below)
+    scrolled = view.verticalScrollBar().value()
+    chosen = view.selected_ids()
+    assert chosen[:5] == [0, 6, 7, 11, 12]
+    assert {id_ % 5 for id_ in chosen[1:]} == {1, 2}
+    assert rect_of(view, chosen[-1]).bottom() > view.viewport().height()
+    qtbot.wait(50)
+    assert view.verticalScrollBar().value() == scrolled
+
+
+Dragged = list[tuple[list[str], Qt.DropAction]]
+
+
+@pytest.fixture
+def dragged(monkeypatch: pytest.MonkeyPatch) -> Dragged:
+    """The names of the files of each drag, and what may be done with them; nobody takes any."""
+    drags: Dragged = []
 
     def run(drag: QDrag, actions: Qt.DropAction, _default: Qt.DropAction) -> Qt.DropAction:
-        dragged.append(([url.fileName() for url in drag.mimeData().urls()], actions))
+        drags.append(([url.fileName() for url in drag.mimeData().urls()], actions))
         return Qt.DropAction.IgnoreAction
 
     monkeypatch.setattr(QDrag, "exec", run)
+    return drags
+
+
+@pytest.mark.parametrize("modifier", [NONE, CONTROL])
+def test_files_are_dragged_out_as_copies(show: Show, dragged: Dragged, modifier: Qt.KeyboardModifier) -> None:
     view = show()
     click(view, 0)
     click(view, 1, CONTROL)
     start = rect_of(view, 1).center()
-    QTest.mousePress(view.viewport(), LEFT, NONE, start)
+    QTest.mousePress(view.viewport(), LEFT, modifier, start)
     QTest.mouseMove(view.viewport(), start + QPoint(30, 0))
-    QTest.mouseRelease(view.viewport(), LEFT, NONE, start)
+    QTest.mouseRelease(view.viewport(), LEFT, modifier, start)
     assert dragged == [(["a0.jpg", "b1.jpg"], Qt.DropAction.CopyAction)]
     assert view.selected_ids() == [0, 1]
+
+
+def press_between_the_cells(view: ResultsView) -> None:
+    """The beginning of a rubber band around the files 6 and 7."""
+    QTest.mousePress(view.viewport(), LEFT, NONE, rect_of(view, 6).topLeft() - QPoint(3, 3))
+    QTest.mouseMove(view.viewport(), rect_of(view, 7).center())
+    assert view.selected_ids() == [6, 7]
+
+
+def test_another_listing_ends_a_rubber_band(show: Show) -> None:
+    view = show()
+    press_between_the_cells(view)
+    model_of(view).open(listing_of(50))
+    QTest.mouseMove(view.viewport(), QPoint(300, 300))
+    assert view.selected_ids() == []
+    QTest.mouseRelease(view.viewport(), LEFT, NONE, QPoint(300, 300))
+
+
+def test_a_new_ranking_ends_a_rubber_band(show: Show) -> None:
+    view = show()
+    press_between_the_cells(view)
+    view.release()
+    QTest.mouseMove(view.viewport(), QPoint(300, 300))
+    assert view.selected_ids() == [6, 7]
+    QTest.mouseRelease(view.viewport(), LEFT, NONE, QPoint(300, 300))
+
+
+@pytest.mark.parametrize("what", ["band", "drag"])
+def test_a_gesture_whose_end_was_taken_by_another_window_does_not_go_on(
+    show: Show, qtbot: QtBot, dragged: Dragged, what: str
+) -> None:
+    view = show()
+    if what == "band":
+        press_between_the_cells(view)
+    else:
+        QTest.mousePress(view.viewport(), LEFT, NONE, rect_of(view, 6).center())
+    selected = view.selected_ids()
+    where = QPointF(300, 300)
+    move = QMouseEvent(
+        QEvent.Type.MouseMove, where, view.viewport().mapToGlobal(where), Qt.MouseButton.NoButton,
+        Qt.MouseButton.NoButton, NONE,
+    )  # fmt: skip
+    QApplication.sendEvent(view.viewport(), move)
+    assert not dragged
+    assert view.selected_ids() == selected
+    view.release()
+    judge(view, {42: 0.9})
+    qtbot.waitUntil(lambda: model_of(view).order[0] == 42)  # a rubber band would hold the list
+    QTest.mouseRelease(view.viewport(), LEFT)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["choose", "add", "toggle"]), st.lists(st.integers(0, 40), max_size=6))),
+    st.permutations(range(41)),
+)
+def test_the_selection_is_a_set_of_files(steps: list[tuple[str, list[int]]], order: list[int]) -> None:
+    selection, expected = Selection(), set[int]()
+    for what, ids in steps:
+        if what == "toggle":
+            for id_ in ids:
+                selection.toggle(id_)
+                expected ^= {id_}
+        elif what == "add":
+            selection.add(ids)
+            expected |= set(ids)
+        else:
+            selection.choose(np.array(ids, np.int32))
+            expected = set(ids)
+    assert len(selection) == len(expected)
+    assert set(selection.ids().tolist()) == expected
+    assert all((id_ in selection) == (id_ in expected) for id_ in range(-1, 45))
+    shown = np.array(order[:20], np.int32)
+    hidden = sorted(expected - set(order[:20]))
+    assert selection.in_order(shown) == [id_ for id_ in order[:20] if id_ in expected] + hidden
+    assert selection.marks(shown).tolist() == [id_ in expected for id_ in order[:20]]
 
 
 def test_a_hidden_file_stays_selected(show: Show) -> None:
@@ -278,6 +437,26 @@ def test_typing_finds_a_name_however_far_away(show: Show, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: view.current_id == 1905)
     QTest.keyClicks(view, "13")
     qtbot.waitUntil(lambda: view.current_id == 19_013)
+
+
+def test_typing_with_nothing_to_find_does_nothing(show: Show, qtbot: QtBot) -> None:
+    view = ResultsView()
+    qtbot.addWidget(view)
+    for model in (None, ResultsModel(view)):
+        view.setModel(model)
+        QTest.keyClicks(view, "cup")
+        assert view.current_id == -1
+
+
+def test_control_and_space_leave_a_hidden_current_file_alone(show: Show) -> None:
+    view = show()
+    click(view, 3)
+    view.clearSelection()
+    judge(view, {3: 0.1, 4: 0.9})
+    model_of(view).set_minimum(0.5)
+    view.apply_order()
+    QTest.keyClick(view, Qt.Key.Key_Space, CONTROL)
+    assert view.selected_ids() == []
 
 
 def test_f_is_a_letter_while_a_name_is_typed(show: Show, qtbot: QtBot) -> None:
@@ -367,6 +546,19 @@ def test_a_wheel_notch_scrolls_smoothly(show: Show, qtbot: QtBot) -> None:
     wheel(view, -120, QPoint(100, 100))
     qtbot.waitUntil(lambda: bar.value() == 192)
     assert len(seen) > 3
+
+
+def test_a_resort_does_not_cut_smooth_scrolling_short(show: Show, qtbot: QtBot) -> None:
+    view = show(1000)
+    view.reduced_motion = False
+    bar = view.verticalScrollBar()
+    bar.setValue(2000)
+    wheel(view, -120, QPoint(100, 100))
+    judge(view, dict.fromkeys(range(500, 510), 0.9))
+    view.apply_order()  # two rows come in above
+    rows = 2 * (rect_of(view, 5).top() - rect_of(view, 0).top())
+    assert bar.value() < 2000 + rows + 96
+    qtbot.waitUntil(lambda: bar.value() == 2000 + rows + 96)
 
 
 # --- the list settles
@@ -463,6 +655,18 @@ def test_another_arrangement_starts_at_its_beginning(show: Show) -> None:
     assert view.verticalScrollBar().value() == 0
 
 
+def test_it_resorts_at_most_four_times_a_second(show: Show, qtbot: QtBot) -> None:
+    view = show()
+    view.release()
+    resorts: list[float] = []
+    model_of(view).layoutChanged.connect(lambda *_: resorts.append(time.monotonic()))
+    start = time.monotonic()
+    for number in range(60):
+        judge(view, {number: number / 100})
+        qtbot.wait(10)
+    assert 2 <= len(resorts) <= (time.monotonic() - start) / 0.25 + 1
+
+
 def test_it_does_nothing_while_nothing_changes(show: Show, qtbot: QtBot) -> None:
     view = show()
     qtbot.wait(400)
@@ -480,6 +684,25 @@ def test_another_listing_forgets_the_old(show: Show) -> None:
     assert view.current_id == -1
     assert view.selected_ids() == []
     assert view.thumbnail(3) is None
+
+
+def test_a_listing_that_is_there_at_once_is_shown_at_once(show: Show, qtbot: QtBot) -> None:
+    view = show(20)
+    view.release()  # so that nothing is held whose end would bring the grid up to date
+    with qtbot.waitSignal(view.thumbnails_wanted):
+        pass
+    with qtbot.waitSignal(view.thumbnails_wanted, check_params_cb=lambda ids, _: ids[:2] == [0, 1]):
+        model_of(view).open(listing_of(30))
+
+
+def test_thumbnails_of_another_listing_are_not_wanted_any_more(show: Show, qtbot: QtBot) -> None:
+    view = show(20)
+    with qtbot.waitSignal(view.thumbnails_wanted):
+        pass
+    wanted: list[list[int]] = []
+    view.thumbnails_wanted.connect(lambda ids, _: wanted.append(ids))
+    model_of(view).open(listing_of(30))
+    assert wanted == [[]]  # before anything can come in under an id that now means another file
 
 
 # --- thumbnails and looks
@@ -561,16 +784,45 @@ def share_of_blue(view: ResultsView, cell: QRect) -> float:
     return blue / (cell.width() - 10)
 
 
-def test_selection_tints_the_cell_and_never_the_picture(show: Show, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("text", ["#1e1e1e", "#e3e3e3"])
+def test_selection_frames_the_cell_and_tints_nothing(show: Show, qtbot: QtBot, text: str) -> None:
     view = show(20)
-    view.set_thumbnail(0, picture("#808080"))
-    center = rect_of(view, 0).center()
-    qtbot.waitUntil(lambda: color_at(view, center) == QColor("#808080"))
-    beside = center - QPoint(0, 38)
-    plain = color_at(view, beside)
+    palette = view.palette()
+    for role, name in (
+        (QPalette.ColorRole.AlternateBase, "#808080"),
+        (QPalette.ColorRole.Text, text),
+        (QPalette.ColorRole.Highlight, "#0000ff"),
+    ):
+        palette.setColor(role, QColor(name))
+    view.setPalette(palette)
+    view.set_thumbnail(0, picture("#a06040"))
+    cell = rect_of(view, 0)
+    center, beside, frame = cell.center(), cell.center() - QPoint(0, 38), QPoint(cell.left(), cell.center().y())
+    qtbot.waitUntil(lambda: color_at(view, center) == QColor("#a06040"))
+    assert color_at(view, frame) == QColor("#808080")
     view.selectAll()
-    assert color_at(view, center) == QColor("#808080")
-    assert color_at(view, beside) != plain
+    assert color_at(view, center) == QColor("#a06040")
+    ground = color_at(view, beside)
+    assert ground.red() == ground.green() == ground.blue()
+    assert abs(ground.red() - 0x80) <= 12
+    assert color_at(view, frame) == QColor("#0000ff")
+
+
+def test_a_score_taken_back_is_not_shown_even_before_the_next_resort(qtbot: QtBot) -> None:
+    def drawn(rank: int, score: float) -> QImage:
+        image = QImage(200, 220, QImage.Format.Format_RGB32)
+        image.fill(QColor("#202020"))
+        cells = CellPainter()
+        cells.prepare(QPalette(), QGuiApplication.font(), 160, 1.0, has_caption=True)
+        with QPainter(image) as painter:
+            cells.paint(painter, QPoint(10, 10), state(rank, score), None, None, 1.0)
+        return image
+
+    def state(rank: int, score: float) -> CellState:
+        return CellState(0, "a.jpg", rank, score, is_failed=False, is_clip=False, is_selected=False, is_hovered=False)
+
+    assert drawn(3, float("nan")) == drawn(0, float("nan"))
+    assert drawn(3, 0.5) != drawn(0, float("nan"))
 
 
 def test_a_thumbnail_fades_in_unless_motion_is_reduced(show: Show, qtbot: QtBot) -> None:

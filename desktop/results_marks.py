@@ -1,0 +1,186 @@
+"""How the small things of a cell are drawn: its ground, badges, check mark, caption. Each once, then copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+
+from desktop.results_look import OUTSET, RADIUS, Look, translucent
+
+CHECK = 18
+"""The check mark's side."""
+_MOST = 2048
+"""How many pixmaps are kept; captions and ranks are as many as there are files."""
+_MARK = 13
+"""The room of a clip's play mark in its badge."""
+
+_MIDDLE = Qt.AlignmentFlag.AlignVCenter
+
+
+class Marks:
+    """The pixmaps of one look."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._drawn: dict[tuple[object, ...], QPixmap] = {}
+
+    def ground(self, *, is_selected: bool, is_hovered: bool, is_judged: bool) -> QPixmap:
+        """The cell without its picture, OUTSET larger on every side; with the score bar's track if it is judged."""
+        return self._once(
+            ("ground", is_selected, is_hovered, is_judged), lambda: self._ground(is_selected, is_hovered, is_judged)
+        )
+
+    def badge(self, text: str, *, has_play_mark: bool = False) -> QPixmap:
+        """A few characters on a plate that can be read over any picture."""
+        return self._once(("badge", text, has_play_mark), lambda: self._badge(text, has_play_mark))
+
+    def check(self) -> QPixmap:
+        return self._once(("check",), self._check)
+
+    def sheet(self, *, is_failed: bool) -> QPixmap:
+        """In place of a picture that can't be shown, with an exclamation mark if the file can't be judged either."""
+        return self._once(("sheet", is_failed), lambda: self._sheet(is_failed))
+
+    def caption(self, name: str, score: str) -> QPixmap:
+        """What stands below a large cell."""
+        return self._once(("caption", name, score), lambda: self._caption(name, score))
+
+    def foot(self, name: str, score: str) -> QPixmap:
+        """The same over the foot of a small one, while it is hovered."""
+        return self._once(("foot", name, score), lambda: self._foot(name, score))
+
+    def _once(self, key: tuple[object, ...], draw: Callable[[], QPixmap]) -> QPixmap:
+        made = self._drawn.get(key)
+        if made is None:
+            if len(self._drawn) >= _MOST:
+                del self._drawn[next(iter(self._drawn))]  # the oldest; all at once would be felt
+            made = self._drawn[key] = draw()
+        return made
+
+    def _ground(self, is_selected: bool, is_hovered: bool, is_judged: bool) -> QPixmap:
+        look, colors = self._look, self._look.colors
+        made = look.blank(look.cell + 2 * OUTSET, look.cell + 2 * OUTSET)
+        made.fill(colors.base)
+        painter = QPainter(made)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(OUTSET, OUTSET, look.cell, look.cell)
+        painter.setPen(QPen(colors.accent, 2) if is_selected else Qt.PenStyle.NoPen)
+        painter.setBrush(colors.hovered if is_hovered else colors.selected if is_selected else colors.cell)
+        painter.drawRoundedRect(box, RADIUS, RADIUS)
+        if is_judged:
+            painter.fillRect(look.bar.translated(OUTSET, OUTSET), colors.line)
+        painter.end()
+        return made
+
+    def _badge(self, text: str, has_play_mark: bool) -> QPixmap:
+        metrics = QFontMetrics(self._look.badge_font)
+        height = metrics.height() + 3
+        mark = _MARK if has_play_mark else 0
+        width = max(height, metrics.horizontalAdvance(text) + mark + (10 if text else 6))
+        # A re-sort brings a hundred new ranks at once: only their figures are drawn, the rest is copied.
+        plate = self._once(("plate", width, has_play_mark), lambda: self._plate(width, height, has_play_mark))
+        made = QPixmap(plate)
+        painter = QPainter(made)
+        painter.setPen(self._look.colors.text)
+        painter.setFont(self._look.badge_font)
+        painter.drawText(QRect(mark, 0, width - mark, height), Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
+        return made
+
+    def _plate(self, width: int, height: int, has_play_mark: bool) -> QPixmap:
+        made = self._look.blank(width, height)
+        painter = QPainter(made)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(translucent(self._look.colors.base, 0.84))
+        painter.drawRoundedRect(QRectF(0, 0, width, height), 4, 4)
+        if has_play_mark:
+            middle = height / 2
+            painter.setBrush(self._look.colors.text)
+            painter.drawPolygon(QPolygonF([QPointF(6, middle - 4), QPointF(6, middle + 4), QPointF(12.5, middle)]))
+        painter.end()
+        return made
+
+    def _check(self) -> QPixmap:
+        colors = self._look.colors
+        made = self._look.blank(CHECK, CHECK)
+        painter = QPainter(made)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(colors.on_accent, 1.2))
+        painter.setBrush(colors.accent)
+        painter.drawEllipse(QRectF(1, 1, CHECK - 2, CHECK - 2))
+        pen = QPen(colors.on_accent, 1.8)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(pen)
+        painter.drawPolyline(QPolygonF([QPointF(5.4, 9.4), QPointF(8, 12), QPointF(12.8, 6.6)]))
+        painter.end()
+        return made
+
+    def _sheet(self, is_failed: bool) -> QPixmap:
+        """A sheet with a folded corner."""
+        dim = self._look.colors.dim
+        height = max(28, min(64, self._look.picture.height() // 3))
+        width, fold = round(height * 0.78), height * 0.26
+        made = self._look.blank(width + 2, height + 2)
+        painter = QPainter(made)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(dim, max(1.3, height / 30))
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        path = QPainterPath(QPointF(width - fold, 1))
+        for point in ((1, 1), (1, height), (width, height), (width, 1 + fold)):
+            path.lineTo(QPointF(*point))
+        path.closeSubpath()
+        path.moveTo(width - fold, 1)
+        path.lineTo(width - fold, 1 + fold)
+        path.lineTo(width, 1 + fold)
+        painter.drawPath(path)
+        if is_failed:
+            x = width / 2 + 0.5
+            painter.drawLine(QPointF(x, height * 0.45), QPointF(x, height * 0.68))
+            painter.setBrush(dim)
+            painter.drawEllipse(QPointF(x, height * 0.81), pen.widthF() * 0.35, pen.widthF() * 0.35)
+        painter.end()
+        return made
+
+    def _caption(self, name: str, score: str) -> QPixmap:
+        look, font = self._look, self._look.caption_font
+        made = look.blank(look.cell, QFontMetrics(font).height())
+        painter = QPainter(made)
+        painter.setFont(font)
+        painter.setPen(look.colors.text)
+        box = _written_right(painter, QRect(2, 0, look.cell - 4, QFontMetrics(font).height()), score, 8)
+        painter.setPen(look.colors.dim)
+        _written_left(painter, box, name)
+        painter.end()
+        return made
+
+    def _foot(self, name: str, score: str) -> QPixmap:
+        look, font = self._look, self._look.badge_font
+        height = QFontMetrics(font).height() + 4
+        made = look.blank(look.cell, height)
+        painter = QPainter(made)
+        painter.fillRect(0, 0, look.cell, height, translucent(look.colors.base, 0.88))
+        painter.setFont(font)
+        painter.setPen(look.colors.text)
+        box = _written_right(painter, QRect(5, 0, look.cell - 10, height), score, 5)
+        _written_left(painter, box, name)
+        painter.end()
+        return made
+
+
+def _written_right(painter: QPainter, box: QRect, words: str, gap: int) -> QRect:
+    """Write at the right of the box; returns what is left of it."""
+    if not words:
+        return box
+    painter.drawText(box, Qt.AlignmentFlag.AlignRight | _MIDDLE, words)
+    return box.adjusted(0, 0, -painter.fontMetrics().horizontalAdvance(words) - gap, 0)
+
+
+def _written_left(painter: QPainter, box: QRect, words: str) -> None:
+    elided = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, box.width())
+    painter.drawText(box, Qt.AlignmentFlag.AlignLeft | _MIDDLE, elided)
