@@ -95,7 +95,9 @@ def _describe(frame: Bytes) -> bytes:
     colour = frame.astype(np.uint16) >> 3
     counts = np.bincount(((colour[..., 0] << 10) | (colour[..., 1] << 5) | colour[..., 2]).ravel(), minlength=32768)
     present = np.flatnonzero(counts)
-    sums = (counts[present] / counts.sum()).astype(np.float32) @ _colour_table()[present]
+    # Not as a matrix product: BLAS would use every core for it, wait for work in a loop, and starve the decoders.
+    shares = (counts[present] / counts.sum()).astype(np.float32)
+    sums = np.einsum("i,ij->j", shares, _colour_table()[present])
     histogram = np.sqrt(sums[:_PALETTE])
     histogram *= 255 / np.linalg.norm(histogram)
     figures = np.clip(sums[_PALETTE:], 0, 1) * 255

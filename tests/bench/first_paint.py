@@ -17,6 +17,7 @@ def measured() -> None:
     started = float(sys.argv[2])
     from PySide6.QtCore import QEvent, QObject, QTimer
 
+    import desktop.__main__  # noqa: F401 (what the command imports first)
     from core import Query
     from desktop.app import make_app, make_window
 

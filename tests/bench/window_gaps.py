@@ -41,10 +41,10 @@ from core import (
 )
 
 ROWS, SELECTED, SECONDS = 100_000, 50_000, 60.0
-SCORES_A_SECOND = 4000
+BATCHES_A_SECOND = 20
 
 
-def engine(connection: Connection[Any, Any], rows: int) -> None:
+def engine(connection: Connection[Any, Any], rows: int, scores_a_second: int) -> None:
     """A stand-in for the engine's process: lists made-up files, scores at random, never rests."""
     rng = np.random.default_rng(0)
     pictures = [Raster(240, 180, rng.integers(0, 255, (180, 240, 3), dtype=np.uint8).tobytes()) for _ in range(16)]
@@ -83,30 +83,32 @@ def engine(connection: Connection[Any, Any], rows: int) -> None:
             elif isinstance(request, Rank):
                 ranking = number
                 order = rng.permutation(rows).astype(np.int32)
-                unscored = deque(np.array_split(order, rows // (SCORES_A_SECOND // 20)))
+                unscored = deque(np.array_split(order, rows * BATCHES_A_SECOND // scores_a_second))
             elif isinstance(request, MakeThumbnails):
                 thumbnails = deque((number, row) for row in request.rows)
         for _ in range(min(4, len(thumbnails))):
             number, row = thumbnails.popleft()
             made = ThumbnailMade(row, Thumbnail(pictures[row % 16], "", Facts(4000, 3000), Kind.IMAGE), None)
             connection.send((number, made))
-        if ranking and unscored and time.monotonic() - last > 0.05:
+        if ranking and unscored and time.monotonic() - last > 1 / BATCHES_A_SECOND:
             last = time.monotonic()
             batch = unscored.popleft()
             connection.send((ranking, Scored(batch, rng.random(len(batch), np.float32), False)))
             done = rows - sum(map(len, unscored))
-            connection.send((ranking, Progress(done, rows, 0, SCORES_A_SECOND, len(unscored) / 20)))
+            connection.send(
+                (ranking, Progress(done, rows, 0, float(scores_a_second), len(unscored) / BATCHES_A_SECOND))
+            )
         sum(itertools.repeat(1, 20_000))  # kept busy in Python
 
 
 class StandIn:
     """A courier to the stand-in engine."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, scores_a_second: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._woken, self._waker = context.Pipe(duplex=False)
-        self._process = context.Process(target=engine, args=(theirs, rows), daemon=True)
+        self._process = context.Process(target=engine, args=(theirs, rows, scores_a_second), daemon=True)
         self._process.start()
         theirs.close()
         self._numbers = itertools.count(1)
@@ -157,7 +159,9 @@ def main(seconds: float = SECONDS, rows: int = ROWS) -> None:
     with tempfile.TemporaryDirectory(prefix="semblance-bench-") as home:
         os.environ["SEMBLANCE_HOME"] = home
         app = make_app()
-        window = make_window(app, lambda: StandIn(rows))
+        window = make_window(
+            app, lambda: StandIn(rows, int(rows / (seconds + 3)))
+        )  # the ranking lasts as long as the run
         window.resize(1400, 900)
         window.show()
         gaps: list[float] = []
