@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QMimeData, QPoint, QProcess, Qt, QTimer, QUrl
 from PySide6.QtGui import (
@@ -37,7 +38,6 @@ from core.errors import CatalogError, FolderMissing, MediaError, QueryError, pri
 from desktop import theme
 from desktop.drops import DropPlace, file_url
 from desktop.engine_thread import EngineLink
-from desktop.failures_panel import FailuresPanel
 from desktop.images import image_of
 from desktop.inspector import Inspector
 from desktop.judge_bar import JudgeBar
@@ -50,6 +50,9 @@ from desktop.query_bar import QueryBar
 from desktop.results_pane import ResultsPane, hairline
 from desktop.session import Phase, Session
 from resources import SAMPLE_QUERY, samples_folder
+
+if TYPE_CHECKING:
+    from desktop.failures_panel import FailuresPanel
 
 RECENT_FOLDERS = 8
 PREVIEW_PIXELS = 8192
@@ -410,7 +413,7 @@ class MainWindow(QWidget):
         return FileView(
             path=listing.path(id_),
             name=listing.names[id_],
-            folder=listing.folders[listing.folder[id_]],
+            folder=self._shown_folder(listing.folders[listing.folder[id_]]),
             kind=listing.kind(id_),
             size=int(listing.sizes[id_]),
             modified=listing.mtimes[id_] / 1e9,
@@ -419,6 +422,13 @@ class MainWindow(QWidget):
             ranked_total=model.counts.judged,
             error=sentence(error) if error else None,
         )
+
+    def _shown_folder(self, folder: str) -> str:
+        """The path; of a sample not where the program is installed, which would tell nobody anything."""
+        samples = str(samples_folder())
+        if not _inside(folder, samples):
+            return folder
+        return self.tr("Sample library") + folder.removeprefix(samples)
 
     def _fetch_preview(self, path: str, pixels: int) -> None:
         self._link.cancel(self._preview_job)
@@ -508,6 +518,8 @@ class MainWindow(QWidget):
 
     def show_failures(self) -> None:
         if self.failures is None:
+            from desktop.failures_panel import FailuresPanel  # not needed to show the window
+
             self.failures = FailuresPanel(self)
             self.failures.reveal_wanted.connect(self.reveal)
         self.failures.set_failures(self._failure_list())
