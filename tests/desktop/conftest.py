@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -71,7 +72,7 @@ def nothing_left_running() -> Iterator[None]:
 
     def left() -> list[str]:
         threads = [thread.name for thread in set(threading.enumerate()) - before if "Dummy" not in thread.name]
-        return threads + _engine_threads() + [process.name() for process in _children()]
+        return threads + _engine_threads() + [f"process {process.pid}" for process in _children()]
 
     deadline = time.monotonic() + 5
     while (running := left()) and time.monotonic() < deadline:
@@ -81,13 +82,20 @@ def nothing_left_running() -> Iterator[None]:
 
 def _engine_threads() -> list[str]:
     """Native threads by the name that the window gives its own; a QThread is unknown to `threading`."""
-    names = (path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm"))
+    names = []
+    for path in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            names.append(path.read_text().strip())
     return [name for name in names if name == "engine"]
 
 
 def _children() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    left = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # likewise
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                left.append(child)
+    return left
 
 
 # --- the engine, played ------------------------------------------------------------------------------
