@@ -240,11 +240,12 @@ def test_a_new_person_picks_a_folder_drops_a_picture_types_words_drops_a_clip(
     # The same again is answered from the catalog, by a new engine.
     scores = window.results.model.scores.tolist()
     window.close()
-    again = open_window(query=Query(videos=(photos / "ember.mp4",)), real=True)
+    again = open_window(real=True)
     known: list[bool] = []
     again._link.produced.connect(
         lambda messages: known.extend(event.known for _, event in messages if hasattr(event, "known"))
     )
+    drop(again, files(photos / "ember.mp4"))
     qtbot.waitUntil(lambda: phase(again) is Phase.FINISHED, timeout=20_000)
     assert again.results.model.scores.tolist() == pytest.approx(scores, nan_ok=True)
     assert known
