@@ -107,7 +107,7 @@ class FileEmpty(MediaError):
 class FileMisnamed(MediaError):
     """data: expected (the kind of media its name promises)."""
 
-    sentence = "The file's name promises {expected}, but its content is something else."
+    sentence = "The file's name promises a {expected}, but its content is something else."
 
 
 class FileDamaged(MediaError):
