@@ -52,10 +52,15 @@ class ResultsPane(QWidget):
         self._refused: BaseException | None = None
         self.model = ResultsModel(self, words=sentence)
         self.view = ResultsView(self)
-        self.view.reduced_motion = theme.reduced_motion()
+        self.view.reduced_motion = True
+        # Asked only once the window stands: on some systems the answer is that of another program.
+        QTimer.singleShot(0, self, self._find_out_about_motion)
         self.view.setModel(self.model)
         self._build()
         self._connect()
+
+    def _find_out_about_motion(self) -> None:
+        self.view.reduced_motion = theme.reduced_motion()
 
     def _build(self) -> None:
         self._count = QLabel(self)

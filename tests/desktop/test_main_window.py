@@ -369,6 +369,7 @@ def test_a_folder_dropped_anywhere_is_opened_and_remembered(
     (tmp_path / "dropped").mkdir()
     engine.folders[str(tmp_path / "dropped")] = ["leaf.jpg"]
     window = open_window(FOLDER)
+    qtbot.waitUntil(lambda: window._settings.roots == [FOLDER])
     point = window.library.mapTo(window, window.library.rect().center()) if over_library else None
     drop(window, files(tmp_path / "dropped"), point)
     qtbot.waitUntil(lambda: names(window) == ["leaf.jpg"])
