@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from PySide6.QtCore import QLocale, QSocketNotifier, QTimer
+from PySide6.QtCore import QLocale, QLoggingCategory, QSocketNotifier, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -39,6 +39,8 @@ def run(folder: str | None, query: Query) -> int:
 def make_app() -> QApplication:
     # The engine's thread must get the interpreter back quickly, and give it back.
     sys.setswitchinterval(0.001)
+    # Playing a clip would tell the terminal all about its streams.
+    QLoggingCategory.setFilterRules("qt.multimedia.*.info=false\nqt.multimedia.*.debug=false")
     app = QApplication(["semblance"])
     if QLocale.system().language() == QLocale.Language.C:
         QLocale.setDefault(QLocale(QLocale.Language.English))  # the C locale groups no digits and names no months

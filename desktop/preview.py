@@ -12,7 +12,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QPointF, QRectF, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QLocale,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    QUrl,
+    Signal,
+)
 from PySide6.QtGui import (
     QFocusEvent,
     QHideEvent,
@@ -514,6 +527,24 @@ class _FailurePage(QWidget):
         column.addStretch(1)
 
 
+class _Screen(QWidget):
+    """Where a clip plays: the video in its own shape, so that nothing black stands beside it."""
+
+    def __init__(self, video: QVideoWidget, shape: QSize, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.video = video
+        self._shape = shape
+        video.setParent(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        fitted = QRect(QPoint(), self.size())
+        if not self._shape.isEmpty():
+            fitted.setSize(self._shape.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio))
+        fitted.moveCenter(self.rect().center())
+        self.video.setGeometry(fitted)
+
+
 class PreviewPane(QWidget):
     """Shows one file large: a picture, a clip's frames and the clip itself, a text, or why there is nothing to see."""
 
@@ -530,7 +561,7 @@ class PreviewPane(QWidget):
         self._facts = Facts()
         self._asked = 0
         self._player: QMediaPlayer | None = None
-        self._screen: QVideoWidget | None = None
+        self._screen: _Screen | None = None
         self.setBackgroundRole(QPalette.ColorRole.Base)
         self.setAutoFillBackground(True)
 
@@ -676,17 +707,17 @@ class PreviewPane(QWidget):
             player.setPosition(round(self.controls.seconds() * 1000))
             player.play()
 
-    def _new_player(self) -> tuple[QMediaPlayer, QVideoWidget]:
+    def _new_player(self) -> tuple[QMediaPlayer, _Screen]:
         """A player, and the screen it plays on. Raises ImportError where the system has none."""
         # Imported here: it loads the system's codecs, which no one needs who does not press Play.
         from PySide6.QtMultimedia import QAudioOutput, QMediaPlayer
         from PySide6.QtMultimediaWidgets import QVideoWidget
 
-        screen = QVideoWidget(self)
+        screen = _Screen(QVideoWidget(), self.picture.image().size(), self)
         screen.setAccessibleName(self.tr("Clip playing"))
         player = QMediaPlayer(self)
         player.setAudioOutput(QAudioOutput(player))
-        player.setVideoOutput(screen)
+        player.setVideoOutput(screen.video)
         player.errorOccurred.connect(lambda _, text: self._fail_playing(text))
         player.positionChanged.connect(lambda at: self.controls.set_seconds(at / 1000))
         player.playingChanged.connect(self.controls.set_playing)
