@@ -13,13 +13,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import FolderError, FolderMissing, folder_error_from_os
+from core.errors import FolderError, folder_error_from_os
 
 
 class Kind(IntEnum):
@@ -310,14 +309,6 @@ def _has_folders(path: str) -> bool:
             return any(entry.name[0] != "." and entry.is_dir() for entry in entries)
     except OSError:
         return False
-
-
-def check_folder(folder: str | os.PathLike[str]) -> Path:
-    """The folder as an absolute path. Raises FolderMissing."""
-    path = Path(folder).absolute()
-    if not path.is_dir():
-        raise FolderMissing(path=str(path))
-    return path
 
 
 # --- the fingerprint of a content --------------------------------------------------------------------

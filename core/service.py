@@ -11,12 +11,11 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,8 @@ from core.media import Listing
 if TYPE_CHECKING:
     from core.engine import Engine
 
-SLICE_SECONDS = 0.02
-"""How long a job is stepped before jobs of the same priority have their turn."""
+SLICE_SECONDS = (0.04, 0.02, 0.01)
+"""How long a job is stepped, by its priority, before the next has its turn. Every job has one in each round."""
 RESTARTS, RESTART_SECONDS = 5, 60.0
 """More unexpected ends than this in this time: it is not restarted again."""
 
@@ -75,7 +74,10 @@ class _Job:
     number: int
     priority: int
     steps: Generator[Event | None, None, None]
-    waiting: bool = field(default=False)
+    waiting: bool = False
+    """It can do nothing until something is answered."""
+    served: bool = False
+    """It has had its turn in this round."""
 
 
 class _Server:
@@ -90,14 +92,14 @@ class _Server:
     def serve(self) -> None:
         threading.Thread(target=self._receive, name="requests", daemon=True).start()
         while self._take_requests():
-            self._engine.answered.clear()
-            job = self._next_job()
-            if job is not None:
+            if self._engine.answered.is_set():
+                self._engine.answered.clear()
+                for waiting in self._jobs:
+                    waiting.waiting = False
+            if job := self._next_job():
                 self._step(job)
-            elif not self._inbox:
-                self._engine.answered.wait(0.2)
-                for job in self._jobs:
-                    job.waiting = False
+            elif not self._inbox and not self._engine.answered.wait(0.2):
+                self._engine.answered.set()  # look after all of them now and then, answered or not
 
     def quit(self) -> None:
         """End the loop at the next turn. From any thread or a signal handler."""
@@ -143,10 +145,16 @@ class _Server:
         return True
 
     def _next_job(self) -> _Job | None:
-        return next((job for job in self._jobs if not job.waiting), None)
+        """The most urgent job that can go on and has not had its turn in this round."""
+        able = [job for job in self._jobs if not job.waiting]
+        if able and all(job.served for job in able):
+            for job in self._jobs:
+                job.served = False
+        return next((job for job in able if not job.served), None)
 
     def _step(self, job: _Job) -> None:
-        deadline = time.monotonic() + SLICE_SECONDS
+        job.served = True
+        deadline = time.monotonic() + SLICE_SECONDS[job.priority]
         try:
             while time.monotonic() < deadline:
                 event = next(job.steps)
@@ -162,11 +170,6 @@ class _Server:
         except Exception as error:
             self._jobs.remove(job)
             self._end(job.number, error)
-        else:
-            # Its slice is over: others of its priority first.
-            self._jobs.remove(job)
-            self._jobs.append(job)
-            self._jobs.sort(key=lambda job: job.priority)
 
     def _end(self, number: int, error: BaseException | None) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionError):
@@ -341,10 +344,3 @@ class EngineProcess(Jobs):
         self.connection.close()
         self._woken.close()
         self._waker.close()
-
-
-def run_quietly_when_frozen() -> None:
-    """Let a frozen program's spawned children start as workers; call first in any `main`."""
-    multiprocessing.freeze_support()
-    if sys.platform == "win32":
-        os.environ.setdefault("PYTHONUTF8", "1")
