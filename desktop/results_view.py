@@ -906,6 +906,7 @@ class ResultsView(QAbstractItemView):
     def set_message(self, title: str, detail: str = "", action_text: str | None = None) -> None:
         """Show words, and one button, in place of the grid."""
         self._message.say(title, detail, action_text)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._message.setGeometry(self.rect())
         self._message.show()
         self._message.raise_()
@@ -914,6 +915,7 @@ class ResultsView(QAbstractItemView):
     def clear_message(self) -> None:
         """Show the grid again."""
         self._message.hide()
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.viewport().update()
 
 
