@@ -136,6 +136,8 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notice: CatalogError | None = None
+        self.renewals = 0
+        """How often a damaged one was replaced; content ids from before mean nothing after."""
         self._refused_at = 0.0
         self._db = self._open()
 
@@ -232,6 +234,7 @@ class Catalog:
             if isinstance(known, CatalogDamaged):
                 self._db = self._open()
                 self.notice = known
+                self.renewals += 1
             raise known from error
 
     def _known(self, error: sqlite3.DatabaseError) -> Exception:

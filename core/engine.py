@@ -134,10 +134,7 @@ class Engine(Jobs):
             except CatalogDamaged as error:
                 if last_try:
                     raise
-                # Set aside by now, and a new one begun, which knows nothing of the files.
-                for other in self._listings.values():
-                    other.contents = other.contents[:0]
-                yield Notice(error)
+                yield Notice(error)  # set aside by now, and a new one begun
 
     def _thumbnails(self, request: MakeThumbnails) -> Steps:
         listing = self._opened(request.listing).listing

@@ -6,6 +6,7 @@ answers, so that one process can step several jobs in turn. Closing it cancels i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -56,10 +57,17 @@ class OpenListing:
     failures: dict[int, MediaError] = field(default_factory=dict)
     first: list[int] = field(default_factory=list)
     """Rows that are looked at now: their turn comes first."""
+    renewals: int = 0
+    """Of the catalog when `contents` were looked up."""
 
     @property
     def resolved(self) -> int:
         return len(self.contents)
+
+    def forget_if_renewed(self, catalog: Catalog) -> None:
+        """Content ids of a catalog that was damaged and replaced mean nothing, or worse, something else."""
+        if self.renewals != catalog.renewals:
+            self.contents, self.renewals = self.contents[:0], catalog.renewals
 
     def resolve_some(self, catalog: Catalog) -> bool:
         """Look up the next rows; whether there were any."""
@@ -90,6 +98,7 @@ def rank(
     """
     if not query:
         raise QueryEmpty
+    opened.forget_if_renewed(catalog)
     parts = [(yield from _ask(query.wanted, scorer, catalog, pool))]
     if query.unwanted:
         parts.append((yield from _ask(query.unwanted, scorer, catalog, pool)))
@@ -240,8 +249,6 @@ class _Run:
                 if self._finished():
                     break
                 yield None
-        yield from self._retry_unsaved()
-        yield from self._progress()
 
     def _finished(self) -> bool:
         return (
@@ -255,11 +262,10 @@ class _Run:
         """Keep what was judged and not committed yet, and give back what waits in the pool."""
         for task in self.flying.values():
             task.cancel()
-        if self.read:
-            try:
-                self._save(self.read)
-            except CatalogError:
-                return  # told when it could be; there is nobody left to tell
+        if self.read or self.unsaved or self.refused:
+            # What stands in the way was told when it first did; nobody listens any more.
+            with contextlib.suppress(CatalogError):
+                self._save(self.unsaved + self.read, self.refused)
 
     # --- what is known already -------------------------------------------------------------------
 
@@ -392,17 +398,8 @@ class _Run:
                 continue
             for column, score in zip(self.content_scores, scores_of_row, strict=True):
                 column[row] = score
-            listing = self.listing
-            read = FileRead(
-                listing.folders[listing.folder[row]],
-                listing.names[row],
-                int(listing.sizes[row]),
-                int(listing.mtimes[row]),
-                decoded.fingerprint,
-                decoded.kind,
-                decoded.facts,
-                documents[index].feature,
-            )
+            learnt = decoded.fingerprint, decoded.kind, decoded.facts, documents[index].feature
+            read = FileRead(*self._file(row), *learnt)
             self.read.append((row, read, scores_of_row))
 
     # --- committing, then telling ----------------------------------------------------------------
@@ -430,17 +427,7 @@ class _Run:
     def _save(
         self, batch: Sequence[tuple[int, FileRead, list[float]]], refused: Sequence[tuple[int, MediaError]] = ()
     ) -> None:
-        listing = self.listing
-        refusals = [
-            FileRefused(
-                listing.folders[listing.folder[row]],
-                listing.names[row],
-                int(listing.sizes[row]),
-                int(listing.mtimes[row]),
-                error,
-            )
-            for row, error in refused
-        ]
+        refusals = [FileRefused(*self._file(row), error) for row, error in refused]
         with self.catalog.writing():
             contents = self.catalog.save_files([read for _, read, _ in batch], self.extractor)
             for index, part in enumerate(self.parts):
@@ -450,13 +437,15 @@ class _Run:
             self.catalog.save_refusals(refusals, DECODING_VERSION)
         self.opened.contents[[row for row, _, _ in batch]] = contents
 
-    def _retry_unsaved(self) -> Iterator[RankingEvent]:
-        if self.unsaved:
-            try:
-                self._save(self.unsaved)
-                self.unsaved = []
-            except CatalogError as error:
-                yield from self._tell(error)
+    def _file(self, row: int) -> tuple[str, str, int, int]:
+        """What the catalog knows a file by: folder, name, size and time."""
+        listing = self.listing
+        return (
+            listing.folders[listing.folder[row]],
+            listing.names[row],
+            int(listing.sizes[row]),
+            int(listing.mtimes[row]),
+        )
 
     def _tell(self, error: SemblanceError) -> Iterator[Notice]:
         if type(error) not in self.told:

@@ -148,7 +148,7 @@ class MainWindow(QWidget):
         self.judge_bar.stop_wanted.connect(session.stop)
         self.judge_bar.failures_wanted.connect(self.show_failures)
         session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
-        session.ranking_started.connect(lambda _query: self.judge_bar.set_failures(0))
+        session.ranking_started.connect(lambda _query: self._failures_changed())
         session.phase_changed.connect(self._phase_changed)
         session.progressed.connect(self.judge_bar.set_progress)
         session.failed.connect(lambda _rows, _errors: self._failures_changed())

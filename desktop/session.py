@@ -154,7 +154,7 @@ class Session(QObject):
     def stop(self) -> None:
         """Stop the ranking; what is scored stays."""
         if self.phase is Phase.RUNNING:
-            self._link.cancel(self._rank_job)
+            self._stop_ranking()
             self._enter(Phase.STOPPED)
 
     def clear(self) -> None:

@@ -316,6 +316,45 @@ def test_a_locked_catalog_is_told_once_and_the_scores_saved_when_it_is_free(
         assert (notices, scored) == (1, 4)
 
 
+def test_scores_that_wait_for_a_locked_catalog_are_saved_when_the_ranking_is_closed(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.catalog.BUSY_SECONDS", 0.05)
+    for index in range(60):
+        Image.new("RGB", (40, 30), (index, 2 * index, 255 - index)).save(photos / f"x{index:02}.png")
+    query = Query(text="red")
+    with Engine(home, workers=2) as engine:
+        listing = engine.list_folder(photos)
+        other = sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        events = engine.rank(query, listing)
+        seen = next(set(event.rows.tolist()) for event in events if isinstance(event, Scored))
+        other.execute("ROLLBACK")
+        other.close()
+        events.close()  # type: ignore[attr-defined]
+        first = next(event for event in engine.rank(query, listing) if isinstance(event, Scored))
+        assert first.known
+        assert seen <= set(first.rows.tolist())
+
+
+def test_what_a_damaged_catalog_knew_is_not_taken_for_what_the_new_one_knows(
+    home: Path, photos: Path, tmp_path: Path
+) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for index, name in enumerate(sorted(COLOURS, reverse=True)):
+        Image.new("RGB", (90 + index, 70), COLOURS[name]).save(others / f"{index}.png")
+    with Engine(home, workers=2) as engine:
+        listing = engine.list_folder(photos)
+        list(engine.rank(Query(text="red"), listing))
+        torn = sqlite3.DatabaseError("database disk image is malformed")
+        torn.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        with pytest.raises(CatalogDamaged), engine.catalog.writing():
+            raise torn
+        list(engine.rank(Query(text="red"), engine.list_folder(others)))  # the new one gives the same ids again
+        assert ranked(engine.rank(Query(images=(photos / "green.png",)), listing), listing)[0] == "green.png"
+
+
 def test_two_engines_share_one_catalog(home: Path, photos: Path) -> None:
     query = Query(text="red")
     with Engine(home, workers=1) as one, Engine(home, workers=1) as other:

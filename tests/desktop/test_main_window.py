@@ -37,12 +37,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import Kind, MakeThumbnails, Query, Rank, Scan
+from core import Kind, MakeThumbnails, Query, Rank, Scan, Unlisted
 from core.errors import (
     AddressRefused,
     CatalogReadOnly,
     EngineStopped,
     FileEmpty,
+    FolderForbidden,
     FolderMissing,
     QueryEmpty,
     ReferenceUnreadable,
@@ -802,6 +803,16 @@ def test_a_file_that_has_no_thumbnail_is_listed_with_its_reason(open_window: Ope
     window = open_window(OTHER)
     qtbot.waitUntil(lambda: "1 can't be scored" in said(window.judge_bar))
     qtbot.waitUntil(lambda: "2 files · 1 can't be read" in said(window))
+
+
+def test_a_folder_inside_that_cannot_be_read_stays_listed_when_a_ranking_starts(
+    open_window: Open, engine: Any, qtbot: Any
+) -> None:
+    window = open_window(OTHER)
+    qtbot.waitUntil(lambda: "fox.jpg" in names(window))
+    window.session.unlisted.append(Unlisted(FolderForbidden(path=f"{OTHER}/closed")))
+    ask_words(window, "fox")
+    qtbot.waitUntil(lambda: "1 can't be scored" in said(window.judge_bar))
 
 
 def test_what_judges_is_always_said(open_window: Open) -> None:
