@@ -81,6 +81,20 @@ class PixelPolicy:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of a picture, as fractions 0..1 of the upright whole. Raises ValueError if it is empty or outside."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise ValueError(f"no region of a picture: {self}")
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of a content besides its pixels. Zero where it does not apply."""
 

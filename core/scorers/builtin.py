@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.media import Decoded, Kind, PixelPolicy
 from core.query import Query
 from core.scorers import Document, Scores
+from core.scorers.colour import oklab
 from core.scorers.look_words import PROTOTYPES, Finder, Term, terms, words
 
 Floats = NDArray[np.float32]
@@ -40,40 +41,16 @@ _LIGHTNESS_STEPS, _CHROMA_STEPS = 200, 300
 """Steps per unit of OKLab in the layout: chroma counts half again as much, its range being that much smaller."""
 
 
-# The matrices of OKLab, from Björn Ottosson, "A perceptual color space for image processing" (2020).
-_TO_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-).T
-_TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-).T
-
-
-def _oklab(rgb: NDArray[np.generic]) -> Floats:
-    """OKLab of sRGB in 0..255, shape (..., 3): lightness 0..1, then two axes of about ±0.3."""
-    srgb = rgb.astype(np.float32) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ _TO_CONES) @ _TO_LAB, np.float32)
-
-
 @cache
 def _colour_table() -> Floats:
     """What a pixel of each of 32³ colours adds to a frame's histogram and figures. Shape (32768, columns)."""
     levels = np.arange(32) * 255 / 31
-    lab = _oklab(np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3))
+    lab = oklab(np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3))
     thirds = np.arange(4) * 85
-    palette = _oklab(np.stack(np.meshgrid(thirds, thirds, thirds, indexing="ij"), axis=-1).reshape(-1, 3))
+    palette = oklab(np.stack(np.meshgrid(thirds, thirds, thirds, indexing="ij"), axis=-1).reshape(-1, 3))
     owner = [index for index, codes in enumerate(PROTOTYPES.values()) for _ in codes]
     codes = np.array([code for codes in PROTOTYPES.values() for code in codes])
-    prototypes = _oklab(np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1))
+    prototypes = oklab(np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1))
     shares = _nearness(lab, prototypes, 0.03) @ np.eye(len(_COLOURS), dtype=np.float32)[owner]
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     tones = np.stack([lab[:, 0], chroma / 0.25, np.clip(chroma / 0.04 - 0.5, 0, 1)], axis=1)
@@ -101,7 +78,7 @@ def _describe(frame: Bytes) -> bytes:
     histogram = np.sqrt(sums[:_PALETTE])
     histogram *= 255 / np.linalg.norm(histogram)
     figures = np.clip(sums[_PALETTE:], 0, 1) * 255
-    layout = _oklab(_cell_means(frame)) - np.array([0.5, 0, 0], np.float32)
+    layout = oklab(_cell_means(frame)) - np.array([0.5, 0, 0], np.float32)
     layout *= np.array([_LIGHTNESS_STEPS, _CHROMA_STEPS, _CHROMA_STEPS], np.float32)
     return b"".join(
         [
