@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.errors import MediaError, SemblanceError
     from core.jobs import (
         Event,
+        Explain,
         Failed,
         Jobs,
         ListSubfolders,
@@ -37,17 +38,21 @@ if TYPE_CHECKING:
         Subfolders,
         ThumbnailMade,
     )
-    from core.media import FORMATS, Facts, Kind, Listed, Listing, Unlisted, format_of
-    from core.query import Query
+    from core.media import FORMATS, Facts, Kind, Listed, Listing, Region, Unlisted, format_of
+    from core.query import Aspect, Query, Reference
+    from core.scorers import Explanation, Understood, Where, WordMet
     from core.service import Ended, EngineProcess
     from core.settings import Home, Settings, load_settings, save_settings
 
 __all__ = [
     "FORMATS",
+    "Aspect",
     "Ended",
     "Engine",
     "EngineProcess",
     "Event",
+    "Explain",
+    "Explanation",
     "Facts",
     "Failed",
     "Home",
@@ -66,6 +71,8 @@ __all__ = [
     "Query",
     "Rank",
     "Raster",
+    "Reference",
+    "Region",
     "Request",
     "Scan",
     "ScanFinished",
@@ -76,7 +83,10 @@ __all__ = [
     "Subfolders",
     "Thumbnail",
     "ThumbnailMade",
+    "Understood",
     "Unlisted",
+    "Where",
+    "WordMet",
     "format_of",
     "load_settings",
     "save_settings",
@@ -88,6 +98,7 @@ _HOMES = {
     "core.errors": ("MediaError", "SemblanceError"),
     "core.jobs": (
         "Event",
+        "Explain",
         "Failed",
         "Jobs",
         "ListSubfolders",
@@ -105,8 +116,9 @@ _HOMES = {
         "Subfolders",
         "ThumbnailMade",
     ),
-    "core.media": ("FORMATS", "Facts", "Kind", "Listed", "Listing", "Unlisted", "format_of"),
-    "core.query": ("Query",),
+    "core.media": ("FORMATS", "Facts", "Kind", "Listed", "Listing", "Region", "Unlisted", "format_of"),
+    "core.query": ("Aspect", "Query", "Reference"),
+    "core.scorers": ("Explanation", "Understood", "Where", "WordMet"),
     "core.service": ("Ended", "EngineProcess"),
     "core.settings": ("Home", "Settings", "load_settings", "save_settings"),
 }

@@ -18,7 +18,8 @@
     ├── QueryError            the question can't be asked
     │   ├── QueryEmpty
     │   ├── ReferenceUnreadable
-    │   └── AddressRefused    a web address: nothing is fetched from the network
+    │   ├── AddressRefused    a web address: nothing is fetched from the network
+    │   └── NothingToGoOn     it was asked, and nothing here says anything about its words
     ├── CatalogError          scores can't be kept, or read
     │   ├── CatalogLocked
     │   ├── CatalogReadOnly
@@ -170,6 +171,15 @@ class AddressRefused(QueryError):
     sentence = (
         "Semblance opens no connection, so a web address can't be used. "
         "Drag the picture itself, or save it and drop the file."
+    )
+
+
+class NothingToGoOn(QueryError):
+    """Told after a ranking; the order then means nothing. data: words."""
+
+    sentence = (
+        "No name, caption or text here speaks of “{words}”, and the built-in matcher knows looks and words, "
+        "not meaning. Use words that files are named by, words for looks (dark, pale blue), or a picture."
     )
 
 

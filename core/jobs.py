@@ -19,13 +19,14 @@ from core.decoding import Preview, Raster, Thumbnail
 from core.errors import FolderError, MediaError, SemblanceError
 from core.media import Listed, Listing, Unlisted
 from core.query import Query
+from core.scorers import Explanation, Understood
 
 # --- requests, by falling priority -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Rank:
-    """Judge the files of a listing by a query. Events: Scored, Failed, Progress, Notice."""
+    """Judge the files of a listing by a query. Events: Understood, Scored, Failed, Progress, Notice."""
 
     priority: ClassVar[int] = 0
     query: Query
@@ -86,6 +87,20 @@ class ListSubfolders:
 
 
 @dataclass(frozen=True)
+class Explain:
+    """Say why a file stands where it does. Event: one Explanation, or none while the file isn't judged.
+
+    Raises QueryError.
+    """
+
+    priority: ClassVar[int] = 1
+    query: Query
+    listing: Listing | str
+    row: int
+    scorer: str = "builtin"
+
+
+@dataclass(frozen=True)
 class Adopt:
     """Take over a listing made by an engine that is gone, rows unchanged. No events."""
 
@@ -93,7 +108,7 @@ class Adopt:
     listing: Listing
 
 
-Request = Rank | MakeThumbnails | MakePreview | MakeFilmstrip | Scan | ListSubfolders | Adopt
+Request = Rank | MakeThumbnails | MakePreview | MakeFilmstrip | Scan | ListSubfolders | Explain | Adopt
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -162,10 +177,19 @@ class Subfolders:
     """Each with whether it has folders of its own."""
 
 
-RankingEvent = Scored | Failed | Progress | Notice
+RankingEvent = Scored | Failed | Progress | Notice | Understood
 
 Event = (
-    RankingEvent | ScanStarted | Listed | Unlisted | ScanFinished | ThumbnailMade | Preview | list[Raster] | Subfolders
+    RankingEvent
+    | ScanStarted
+    | Listed
+    | Unlisted
+    | ScanFinished
+    | ThumbnailMade
+    | Preview
+    | list[Raster]
+    | Subfolders
+    | Explanation
 )
 
 T = TypeVar("T")
@@ -216,6 +240,9 @@ class Jobs(ABC):
         self, query: Query, listing: Listing, *, scorer: str = "builtin", thumbnail_pixels: int = 0
     ) -> Iterator[Event]:
         return self.run(Rank(query, listing, scorer, thumbnail_pixels))
+
+    def explain(self, query: Query, listing: Listing, row: int, *, scorer: str = "builtin") -> Explanation | None:
+        return next((e for e in self.run(Explain(query, listing, row, scorer)) if isinstance(e, Explanation)), None)
 
     def thumbnails(self, listing: Listing, rows: Sequence[int], pixels: int) -> Iterator[Event]:
         return self.run(MakeThumbnails(listing, rows, pixels))

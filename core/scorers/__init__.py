@@ -7,16 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ScorerUnknown
+from core.errors import ScorerUnknown, SemblanceError
 from core.media import Decoded, PixelPolicy
 from core.query import Query
 
 Scores = NDArray[np.float32]
+"""0..1, NaN where there is none."""
+Evidence = NDArray[np.float16]
+"""(documents, columns): what a question learnt of each document, kept with its score. See `Question.columns`."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What a judge keeps of a document, so that the next query need not decode it."""
+
+    data: bytes
+    """Small: kept in memory for a whole library."""
+    detail: bytes = b""
+    """Larger: read only of documents that a glance leaves in doubt."""
 
 
 @dataclass(frozen=True)
@@ -24,22 +38,96 @@ class Document:
     """One thing to be judged, or a reference. A judge that keeps features gets `feature`, the others `decoded`."""
 
     decoded: Decoded | None = None
-    feature: bytes = b""
+    feature: Feature | None = None
+
+
+# --- what is told of a judgement ---------------------------------------------------------------------
+
+
+class Where(StrEnum):
+    """Where a word was met."""
+
+    LOOK = "look"
+    NAME = "name"
+    TEXT = "text"
+    """In the caption, the keywords or the text of a document."""
+
+
+@dataclass(frozen=True)
+class WordMet:
+    """A word or phrase of the query, and how far one file has it."""
+
+    word: str
+    value: float
+    """0..1."""
+    where: Where | None
+    """None if it was met nowhere."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a file stands where it does. Parts that the query does not ask for are left out."""
+
+    looks: tuple[tuple[str, float], ...] = ()
+    """(part, 0..1) by look: palette, layout, texture, same."""
+    words: tuple[WordMet, ...] = ()
+    stretch: tuple[float, float] | None = None
+    """Of a clip: from which second to which it is nearest."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """How a judge took the words of a query, where that is less than their meaning."""
+
+    looks: tuple[str, ...]
+    """Phrases taken as looks, as they were typed."""
+    words: tuple[str, ...]
+    """Words only looked for in names, captions and texts."""
+
+
+# --- judges ------------------------------------------------------------------------------------------
+
+
+class Shelf(Protocol):
+    """A judge's features of many documents in memory, in columns; grows, never shrinks."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, features: Sequence[bytes]) -> None:
+        """Put `Feature.data` of the next documents at the end. What can't be read counts as a document without."""
+        ...
 
 
 class Question(Protocol):
-    """A query as one judge understands it: made once, asked of many documents."""
+    """A query as one judge understands it: made once, asked of many documents.
 
-    def score(self, documents: Sequence[Document]) -> Scores:
-        """0..1 for each document, in their order, whatever else is in the batch. NaN for one it cannot judge."""
+    Nothing it says of a document depends on the others, nor on their order.
+    """
+
+    columns: int
+    """Numbers of evidence a document; 0 for a judge whose scores are all there is to know."""
+    understood: Understood | None
+
+    def judge(self, documents: Sequence[Document]) -> tuple[Scores, Evidence]:
+        """A score for each document by its content alone, and the evidence it rests on. NaN where it can't judge."""
         ...
 
-    def with_names(self, scores: Scores, names: Sequence[str]) -> Scores:
-        """`scores` with what the files' names (paths relative to the folder asked about) say for this question.
+    def glance(self, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Scores, Evidence, NDArray[np.bool_]]:
+        """The same for rows of the shelf, by the small features alone; and which of them deserve `judge`."""
+        ...
 
-        Evidence computed live: it is never stored, since scores belong to contents and names do not. A score
-        that is NaN is of a document not judged yet; what the name alone says of it comes back, or NaN.
+    def with_names(self, scores: Scores, evidence: Evidence, names: Sequence[str]) -> Scores:
+        """The scores with what the files' names (paths relative to the folder asked about) say for this question.
+
+        Live: it is never stored, since scores belong to contents and names do not. Of a document not judged yet
+        (NaN) it is what the name alone promises, or NaN.
         """
+        ...
+
+    def explain(self, document: Document, name: str) -> Explanation: ...
+
+    def remark(self) -> SemblanceError | None:
+        """What should be told after all was judged, such as that nothing gave it anything to go on."""
         ...
 
 
@@ -54,8 +142,12 @@ class Scorer(Protocol):
     extractor: str
     """Names the features it keeps and their version; empty for a judge that keeps none."""
 
-    def extract(self, decoded: Decoded) -> bytes:
-        """What this judge keeps of a document, so that the next query need not decode it."""
+    def extract(self, decoded: Decoded) -> Feature:
+        """What this judge keeps of a document. Called in the worker that decoded it."""
+        ...
+
+    def shelf(self) -> Shelf:
+        """An empty one."""
         ...
 
     def ask(self, query: Query, references: Sequence[Document]) -> Question:
