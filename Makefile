@@ -37,7 +37,7 @@ check: lint
 
 bench: $(READY)
 	@packaging/system_packages.sh test
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python -m tests.bench.run
 
 screenshots: $(READY)
 	@packaging/system_packages.sh test

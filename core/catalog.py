@@ -71,9 +71,19 @@ def create(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def evidence_and_details(db: Database) -> None:
+    for statement in (
+        "ALTER TABLE scores ADD COLUMN evidence BLOB",
+        # Apart from the features, which are read in bulk: these are larger and read only of a few.
+        "CREATE TABLE details (feature INTEGER PRIMARY KEY REFERENCES features(id), data BLOB NOT NULL)",
+    ):
+        db.execute(statement)
+
+
 @dataclass(frozen=True)
 class FileRead:
-    """What reading one file taught: which content it holds, and the judge's feature of it (or empty)."""
+    """What reading one file taught: which content it holds, and what the judge keeps of it (or empty)."""
 
     folder: str
     name: str
@@ -83,6 +93,7 @@ class FileRead:
     kind: Kind
     facts: Facts
     feature: bytes = b""
+    detail: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -109,19 +120,23 @@ REMEMBERED = (
 
 @dataclass(frozen=True)
 class KnownScores:
-    """Every score of one judge for one query, by content id in rising order."""
+    """Every score of one judge for one query with its evidence, by content id in rising order."""
 
     contents: NDArray[np.int64]
     scores: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+    """(contents, columns)"""
 
-    def of(self, contents: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The scores of these contents, NaN where there is none."""
-        result = np.full(len(contents), np.nan, np.float32)
+    def of(self, contents: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The scores of these contents and their evidence, NaN where there is none."""
+        scores = np.full(len(contents), np.nan, np.float32)
+        evidence = np.full((len(contents), self.evidence.shape[1]), np.nan, np.float32)
         if len(self.contents):
             places = np.minimum(np.searchsorted(self.contents, contents), len(self.contents) - 1)
             found = self.contents[places] == contents
-            result[found] = self.scores[places[found]]
-        return result
+            scores[found] = self.scores[places[found]]
+            evidence[found] = self.evidence[places[found]]
+        return scores, evidence
 
 
 class Catalog:
@@ -315,16 +330,22 @@ class Catalog:
             row = self._db.execute("SELECT id FROM contents WHERE fingerprint = ?", [fingerprint]).fetchone()
         return int(row[0]) if row else 0
 
-    def scores(self, scorer: str, query: bytes) -> KnownScores:
+    def scores(self, scorer: str, query: bytes, columns: int) -> KnownScores:
+        """Every score of a judge for a query; `columns` numbers of evidence are kept with each."""
         with self._translated():
             rows = self._db.execute(
-                """SELECT content, score FROM scores
+                """SELECT content, score, evidence FROM scores
                    WHERE scorer = (SELECT id FROM scorers WHERE identity = ?)
-                     AND query = (SELECT id FROM queries WHERE digest = ?) ORDER BY content""",
-                [scorer, query],
+                     AND query = (SELECT id FROM queries WHERE digest = ?)
+                     AND length(evidence) = ? ORDER BY content""",
+                [scorer, query, columns * np.dtype(np.float32).itemsize],
             ).fetchall()
-        columns = np.array(rows, np.float64).reshape(-1, 2)
-        return KnownScores(columns[:, 0].astype(np.int64), columns[:, 1].astype(np.float32))
+        contents, scores, evidence = zip(*rows, strict=True) if rows else ((), (), ())
+        return KnownScores(
+            np.array(contents, np.int64),
+            np.array(scores, np.float32),
+            np.frombuffer(b"".join(evidence), np.float32).reshape(len(rows), columns),
+        )
 
     def features(self, extractor: str, contents: Iterable[int]) -> dict[int, bytes]:
         """The kept features of these contents, by content id."""
@@ -337,6 +358,17 @@ class Catalog:
                     [extractor, json.dumps([int(content) for content in contents])],
                 ).fetchall()
             )
+
+    def details(self, extractor: str, contents: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
+        """The kept features of these contents with their details, by content id."""
+        with self._translated():
+            rows = self._db.execute(
+                """SELECT content, features.data, details.data FROM features JOIN details ON feature = features.id
+                   WHERE extractor = (SELECT id FROM extractors WHERE identity = ?)
+                     AND content IN (SELECT value FROM json_each(?))""",
+                [extractor, json.dumps([int(content) for content in contents])],
+            ).fetchall()
+        return {content: (feature, detail) for content, feature, detail in rows}
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -370,10 +402,12 @@ class Catalog:
             contents.append(content)
             self._save_file(file, content, None)
             if extractor_id and file.feature:
-                db.execute(
-                    "INSERT INTO features (extractor, content, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                feature = db.execute(
+                    """INSERT INTO features (extractor, content, data) VALUES (?, ?, ?)
+                       ON CONFLICT DO UPDATE SET data = excluded.data RETURNING id""",
                     [extractor_id, content, file.feature],
-                )
+                ).fetchone()[0]
+                db.execute("INSERT OR REPLACE INTO details (feature, data) VALUES (?, ?)", [feature, file.detail])
         return contents
 
     def save_refusals(self, refused: Sequence[FileRefused], decoding: int) -> None:
@@ -382,16 +416,23 @@ class Catalog:
             if isinstance(file.error, REMEMBERED):
                 self._save_file(file, None, _failure_to_json(file.error, decoding))
 
-    def save_scores(self, scorer: str, query: bytes, contents: Sequence[int], scores: Sequence[float]) -> None:
-        """Keep scores of contents. Call inside `writing()`."""
+    def save_scores(
+        self,
+        scorer: str,
+        query: bytes,
+        contents: Sequence[int],
+        scores: NDArray[np.float32],
+        evidence: NDArray[np.float32],
+    ) -> None:
+        """Keep scores of contents, and the evidence (contents, columns) of each. Call inside `writing()`."""
         scorer_id = self._id("scorers", "identity", scorer)
         query_id = self._id("queries", "digest", query)
         self._db.conn.executemany(
-            """INSERT INTO scores (scorer, query, content, score) VALUES (?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET score = excluded.score""",
+            """INSERT INTO scores (scorer, query, content, score, evidence) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET score = excluded.score, evidence = excluded.evidence""",
             [
-                (scorer_id, query_id, int(content), float(score))
-                for content, score in zip(contents, scores, strict=True)
+                (scorer_id, query_id, content, score, row.tobytes())
+                for content, score, row in zip(contents, scores.tolist(), evidence, strict=True)
             ],
         )
 

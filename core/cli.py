@@ -23,7 +23,8 @@ import click
 if TYPE_CHECKING:
     from core.errors import MediaError, SemblanceError
     from core.jobs import Event, Jobs, Progress
-    from core.media import Listing
+    from core.media import Listing, Region
+    from core.scorers import Explanation
 
     OpenEngine = Callable[[], Jobs]
 
@@ -85,6 +86,19 @@ _format = click.option(
 _no_recursive = click.option("--no-recursive", is_flag=True, help="Leave out the folders inside FOLDER.")
 
 
+def _region(_context: click.Context, _option: click.Parameter, typed: str | None) -> Region | None:
+    """`--region` as a region of a picture."""
+    from core.media import Region
+
+    if typed is None:
+        return None
+    try:
+        left, top, right, bottom = map(float, typed.split(","))
+        return Region(left, top, right, bottom)
+    except ValueError as error:
+        raise click.BadParameter("give four fractions from 0 to 1, as in 0.25,0,1,0.5.") from error
+
+
 @cli.command()
 @click.argument("folder", type=click.Path())
 @click.option("--text", default="", help="What to look for, in words.")
@@ -92,6 +106,18 @@ _no_recursive = click.option("--no-recursive", is_flag=True, help="Leave out the
 @click.option("--video", "videos", multiple=True, metavar="FILE", help="A clip to be like. May be repeated.")
 @click.option("--minus", default="", metavar="TEXT", help="What the results should not be.")
 @click.option("--instruction", metavar="TEXT", help="What a judge that reads instructions is told to do.")
+@click.option(
+    "--aspect",
+    type=click.Choice(["overall", "palette", "layout", "texture", "same"]),
+    help="In which respect to be like the pictures and clips; same: the same picture, however altered.",
+)
+@click.option(
+    "--region",
+    metavar="L,T,R,B",
+    callback=_region,
+    help="The part of the first --image that counts: left, top, right and bottom as fractions, as in 0,0,0.5,1.",
+)
+@click.option("--why", is_flag=True, help="Say for each file printed why it stands there; use with --limit.")
 @click.option("--scorer", default="builtin", show_default=True, metavar="NAME", help="Which judge scores the files.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print only the N best, and no failures.")
 @_no_recursive
@@ -105,6 +131,9 @@ def rank(
     videos: tuple[str, ...],
     minus: str,
     instruction: str | None,
+    aspect: str | None,
+    region: Region | None,
+    why: bool,
     scorer: str,
     limit: int | None,
     no_recursive: bool,
@@ -115,25 +144,42 @@ def rank(
     Files that can't be scored come last, with the reason. Progress goes to standard error. Scores are kept: the
     same question again, or one that was interrupted, goes on from there.
     """
-    from core.query import DEFAULT_INSTRUCTION, Query
+    from core.query import DEFAULT_INSTRUCTION, Aspect, Query
 
-    told_judge = DEFAULT_INSTRUCTION if instruction is None else instruction
-    query = Query(text, tuple(map(local_path, images)), tuple(map(local_path, videos)), minus, told_judge)
+    if instruction is not None and aspect is not None:
+        raise click.UsageError("Give --instruction or --aspect, not both: a judge knows one or the other.")
+    if region is not None and not images:
+        raise click.UsageError("--region is a part of a picture: give --image.")
+    query = Query(
+        text,
+        tuple(map(local_path, images)),
+        tuple(map(local_path, videos)),
+        minus,
+        DEFAULT_INSTRUCTION if instruction is None else instruction,
+        Aspect(aspect or "overall"),
+        (region,) if region else (),
+    )
     if not query:
         raise click.UsageError("Nothing to look for: give --text, --image or --video.")
     interrupted = False
+    rows: list[Row] = []
     with open_engine() as engine:
         ranking = _Ranking(folder, engine.list_folder(folder, recursive=not no_recursive, on_unlisted=_warn))
         try:
             _follow(engine.rank(query, ranking.listing, scorer=scorer), ranking)
+            order = ranking.order()[:limit]
+            rows = ranking.ranked(order)
+            if why:
+                for row, printed in zip(order, rows, strict=True):
+                    printed["why"] = _why(engine.explain(query, ranking.listing, row, scorer=scorer))
         except KeyboardInterrupt:
             interrupted = True  # told once the engine is closed, when what was scored is safe
     if interrupted:
         _say(f"interrupted: {ranking.progress} The scores so far are kept; the same command goes on from there.")
         return INTERRUPTED
     _say(ranking.progress)
-    ranked, failed = ranking.ranked(), ranking.failed()
-    _print(ranked[:limit] if limit else ranked + failed, ["rank", "path", "kind", "score", "error"], style, _table)
+    columns = ["rank", "path", "kind", "score", "error", *(["why"] if why else [])]
+    _print(rows if limit else rows + ranking.failed(), columns, style, _table)
     return RANKED
 
 
@@ -177,9 +223,11 @@ class _Ranking:
     scores: dict[int, float] = field(default_factory=dict)
     errors: dict[int, MediaError] = field(default_factory=dict)
 
-    def ranked(self) -> list[Row]:
+    def order(self) -> list[int]:
         """The scored rows, best first; equal ones in the listing's order."""
-        order = sorted(self.scores, key=lambda row: (-self.scores[row], row))
+        return sorted(self.scores, key=lambda row: (-self.scores[row], row))
+
+    def ranked(self, order: Sequence[int]) -> list[Row]:
         return [self._row(row, place, round(self.scores[row], 6), None) for place, row in enumerate(order, 1)]
 
     def failed(self) -> list[Row]:
@@ -193,6 +241,16 @@ class _Ranking:
     def _row(self, row: int, place: int | None, score: float | None, error: str | None) -> Row:
         path, kind = _shown_path(self.folder, self.listing, row), self.listing.kind(row).label
         return {"rank": place, "path": path, "kind": kind, "score": score, "error": error}
+
+
+def _why(told: Explanation | None) -> Row | None:
+    """An explanation as JSON has it."""
+    if told is None:
+        return None
+    words = [{"word": met.word, "value": round(met.value, 3), "where": met.where} for met in told.words]
+    looks = {part: round(value, 3) for part, value in told.looks}
+    stretch = [round(second, 2) for second in told.stretch] if told.stretch else None
+    return {"looks": looks, "words": words, "stretch": stretch}
 
 
 def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
@@ -314,7 +372,7 @@ def _csv(rows: list[Row], columns: list[str]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(row | {"why": _why_in_words(row["why"])} if row.get("why") else row for row in rows)
     return _decodable(text.getvalue())
 
 
@@ -326,11 +384,24 @@ def _table(rows: list[Row]) -> Iterable[str]:
         yield f"{'rank':>{width}}  score  kind   path"
     for row in ranked:
         yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {_on_one_line(row['path'])}"
+        if row.get("why"):
+            yield f"{'':>{width}}  {_on_one_line(_why_in_words(row['why']))}"
     if failed:
         yield from ([""] if ranked else [])
         yield "Can't be scored:"
     for row in failed:
         yield f"{'-':>{width}}  {'-':>5}  {row['kind']:<5}  {_on_one_line(row['path'])}: {_on_one_line(row['error'])}"
+
+
+def _why_in_words(why: Row) -> str:
+    parts = [f"{part} {value:.2f}" for part, value in why["looks"].items()]
+    parts += [f"“{met['word']}” {met['value']:.2f}{_PLACES[met['where']]}" for met in why["words"]]
+    if why["stretch"]:
+        parts.append("from {:.1f} s to {:.1f} s".format(*why["stretch"]))
+    return " · ".join(parts)
+
+
+_PLACES = {"look": " by look", "name": " in the name", "text": " in the text", None: ""}
 
 
 def _scan_table(rows: list[Row]) -> Iterable[str]:

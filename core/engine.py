@@ -18,6 +18,7 @@ from core.errors import CatalogDamaged, ListingUnknown, MediaError
 from core.jobs import (
     Adopt,
     Event,
+    Explain,
     Jobs,
     ListSubfolders,
     MakeFilmstrip,
@@ -33,7 +34,7 @@ from core.jobs import (
     ThumbnailMade,
 )
 from core.media import Listed, Listing, scan, subfolders
-from core.ranking import OpenListing, rank
+from core.ranking import Kept, OpenListing, explain, kept_under, rank
 from core.scorers import Scorer, open_scorer
 from core.settings import Home
 
@@ -58,6 +59,7 @@ class Engine(Jobs):
         self._pool = DecodingPool(workers=workers, time_limit=time_limit, on_done=self.answered.set)
         self._listings: OrderedDict[str, OpenListing] = OrderedDict()
         self._scorers: dict[str, Scorer] = {}
+        self._kept: dict[str, Kept] = {}
 
     def close(self) -> None:
         self._pool.close()
@@ -92,6 +94,8 @@ class Engine(Jobs):
                 return self._scan(request)
             case ListSubfolders():
                 return self._threaded(iter(lambda: Subfolders(request.folder, subfolders(request.folder)), None), 1)
+            case Explain():
+                return self._explain(request)
             case Adopt():
                 return self._adopt(request)
 
@@ -121,20 +125,24 @@ class Engine(Jobs):
         yield from ()
 
     def _rank(self, request: Rank) -> Steps:
-        opened = self._opened(request.listing)
+        opened, scorer = self._opened(request.listing), self._scorer(request.scorer)
         if self.catalog.notice:
             yield Notice(self.catalog.notice)
         thumbnail = (request.thumbnail_pixels, str(self.home.thumbnails)) if request.thumbnail_pixels else None
         for last_try in (False, True):
             try:
                 yield from rank(
-                    request.query, opened, self._scorer(request.scorer), self.catalog, self._pool, thumbnail=thumbnail
+                    request.query, opened, scorer, self._kept_of(scorer), self.catalog, self._pool, thumbnail=thumbnail
                 )
                 break
             except CatalogDamaged as error:
                 if last_try:
                     raise
                 yield Notice(error)  # set aside by now, and a new one begun
+
+    def _explain(self, request: Explain) -> Steps:
+        opened, scorer = self._opened(request.listing), self._scorer(request.scorer)
+        yield from explain(request.query, opened, request.row, scorer, self.catalog, self._pool)
 
     def _thumbnails(self, request: MakeThumbnails) -> Steps:
         listing = self._opened(request.listing).listing
@@ -165,6 +173,12 @@ class Engine(Jobs):
         if name not in self._scorers:
             self._scorers[name] = open_scorer(name)
         return self._scorers[name]
+
+    def _kept_of(self, scorer: Scorer) -> Kept:
+        name = kept_under(scorer)
+        if name not in self._kept:
+            self._kept[name] = Kept(scorer)
+        return self._kept[name]
 
     def _hold(self, listing: Listing) -> None:
         self._listings[listing.token] = OpenListing(listing)

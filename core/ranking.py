@@ -33,15 +33,18 @@ from core.errors import (
 )
 from core.jobs import Failed, Notice, Progress, RankingEvent, Scored
 from core.media import Decoded, Listing
-from core.query import Query
-from core.scorers import Document, Question, Scorer
+from core.query import Query, Reference
+from core.scorers import Document, Explanation, Feature, Question, Scorer
 
 SAVE_SECONDS = 0.25
 """How often results are committed and then yielded: well under the second of work a crash may cost."""
 FIRST_SAVE_SECONDS = 0.05
 RESOLVE_ROWS = 8192
-FEATURE_ROWS = 1024
-"""Rows looked up, and features scored, in one step: about 15 ms each, so that other jobs have their turn."""
+"""Rows looked up in one step: about 15 ms, so that other jobs have their turn. So for those below."""
+GLANCE_ROWS = 4096
+"""Rows scored from features in memory."""
+CLOSE_ROWS = 8
+"""Rows judged by all that is kept of them."""
 RATE_SECONDS = 5.0
 
 
@@ -79,34 +82,68 @@ class OpenListing:
         self.failures |= failures
         return True
 
+    def names(self, rows: Iterable[int] | NDArray[np.int64]) -> list[str]:
+        """The paths of these rows, relative to the folder asked about."""
+        listing = self.listing
+        skip = len(listing.root) + 1
+        return [f"{listing.folders[listing.folder[row]][skip:]}/{listing.names[row]}" for row in rows]
 
-# --- the pipeline ------------------------------------------------------------------------------------
+
+# --- what is kept, in memory -------------------------------------------------------------------------
 
 
-def rank(
-    query: Query,
-    opened: OpenListing,
-    scorer: Scorer,
-    catalog: Catalog,
-    pool: DecodingPool,
-    *,
-    thumbnail: tuple[int, str] | None = None,
-) -> Generator[RankingEvent | None, None, None]:
-    """Judge every file of the listing, which may still be growing. Raises QueryError, CatalogDamaged.
+class Kept:
+    """The features of one judge in memory, by content: read from the catalog once, asked by every query."""
 
-    `thumbnail` (pixels, cache folder): also leave a thumbnail while a file is open.
-    """
-    if not query:
-        raise QueryEmpty
-    opened.forget_if_renewed(catalog)
-    parts = [(yield from _ask(query.wanted, scorer, catalog, pool))]
-    if query.unwanted:
-        parts.append((yield from _ask(query.unwanted, scorer, catalog, pool)))
-    run = _Run(parts, opened, scorer, catalog, pool, thumbnail)
-    try:
-        yield from run.steps()
-    finally:
-        run.stop()
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._extractor = kept_under(scorer)
+        self._renewals = 0
+        self._empty()
+
+    def _empty(self) -> None:
+        self.shelf = self._scorer.shelf()
+        self._rows: NDArray[np.int64] = np.full(1024, -1, np.int64)  # by content id
+
+    def rows(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where these contents are on the shelf; -1: not there."""
+        rows = np.full(len(contents), -1, np.int64)
+        within = contents < len(self._rows)
+        rows[within] = self._rows[contents[within]]
+        return rows
+
+    def add(self, contents: Sequence[int], features: Sequence[bytes]) -> None:
+        """Put features on the shelf; those that are there already stay."""
+        new = {content: feature for content, feature in zip(contents, features, strict=True) if feature}
+        ids = np.array(list(new), np.int64)
+        if not len(ids):
+            return
+        if (most := int(ids.max())) >= len(self._rows):
+            self._rows = np.concatenate([self._rows, np.full(max(most + 1, len(self._rows)), -1, np.int64)])
+        missing = self._rows[ids] < 0
+        ids = ids[missing]
+        self._rows[ids] = len(self.shelf) + np.arange(len(ids))
+        self.shelf.add([new[content] for content in ids.tolist()])
+
+    def load(self, contents: NDArray[np.int64], catalog: Catalog) -> None:
+        """Read what the catalog keeps of these contents, but is not on the shelf yet."""
+        missing = contents[self.rows(contents) < 0]
+        if len(missing):
+            found = catalog.features(self._extractor, missing.tolist())
+            self.add(list(found), list(found.values()))
+
+    def forget_if_renewed(self, catalog: Catalog) -> None:
+        """Content ids of a catalog that was damaged and replaced mean something else."""
+        if self._renewals != catalog.renewals:
+            self._renewals = catalog.renewals
+            self._empty()
+
+
+# --- the question ------------------------------------------------------------------------------------
+
+
+_Result = tuple[int, FileRead]
+"""What reading a row taught."""
 
 
 @dataclass
@@ -118,63 +155,100 @@ class _Part:
     known: KnownScores
 
 
-def _ask(query: Query, scorer: Scorer, catalog: Catalog, pool: DecodingPool) -> Generator[None, None, _Part]:
-    """The query with its references known or read."""
-    references = [_recall(str(path), scorer, catalog) for path in query.references]
-    tasks = {
-        index: pool.decode(str(path), scorer.pixels)
-        for index, path in enumerate(query.references)
+def _part(query: Query, scorer: Scorer, catalog: Catalog, pool: DecodingPool) -> Generator[None, None, _Part]:
+    question, digest = yield from ask(query, scorer, catalog, pool)
+    return _Part(question, digest, catalog.scores(judge_identity(scorer), digest, question.columns))
+
+
+def ask(
+    query: Query, scorer: Scorer, catalog: Catalog, pool: DecodingPool
+) -> Generator[None, None, tuple[Question, bytes]]:
+    """The query made ready, and its digest; its references are recalled or read. Raises QueryError."""
+    references = [_recall(reference, scorer, catalog) for reference in query.references]
+    readings = {
+        index: _read(reference, scorer, pool)
+        for index, reference in enumerate(query.references)
         if references[index] is None
     }
-    while not all(task.done() for task in tasks.values()):
+    while not all(reading.task.done() for reading in readings.values()):
         yield None
-    for index, task in tasks.items():
-        path = str(query.references[index])
+    for index, reading in readings.items():
+        reference = query.references[index]
         try:
-            decoded = task.result()
+            decoded, feature = reading.result()
         except MediaError as error:
-            raise ReferenceUnreadable(path=path, reason=error) from error
-        references[index] = _learn(path, decoded, scorer, catalog)
+            raise ReferenceUnreadable(path=str(reference.path), reason=error) from error
+        references[index] = decoded.fingerprint, Document(decoded, feature)
+        if feature and not reference.region:
+            _learn(str(reference.path), decoded, feature, scorer, catalog)
     known = [reference for reference in references if reference is not None]
     digest = query.digest([fingerprint for fingerprint, _ in known])
-    question = scorer.ask(query, [document for _, document in known])
-    return _Part(question, digest, catalog.scores(judge_identity(scorer), digest))
+    return scorer.ask(query, [document for _, document in known]), digest
 
 
-_Reference = tuple[bytes, Document]
-"""Its content's fingerprint, and what the judge gets."""
+_Recalled = tuple[bytes, Document]
+"""The fingerprint of a reference's content, and what the judge gets."""
 
 
-def _recall(path: str, scorer: Scorer, catalog: Catalog) -> _Reference | None:
+def _recall(reference: Reference, scorer: Scorer, catalog: Catalog) -> _Recalled | None:
     """A reference that was read before: the same question is answered without opening anything."""
+    if reference.region or not scorer.extractor:
+        return None
+    path = str(reference.path)
     try:
         status = Path(path).stat()
     except OSError:
         return None  # the decoder will say what is wrong
-    found = catalog.content_at(path, status.st_size, status.st_mtime_ns) if scorer.extractor else None
+    found = catalog.content_at(path, status.st_size, status.st_mtime_ns)
     if found is None:
         return None
     content, fingerprint = found
-    feature = catalog.features(kept_under(scorer), [content]).get(content)
+    feature = _kept_feature(content, scorer, catalog)
     return (fingerprint, Document(feature=feature)) if feature else None
 
 
-def _learn(path: str, decoded: Decoded, scorer: Scorer, catalog: Catalog) -> _Reference:
-    if not scorer.extractor:
-        return decoded.fingerprint, Document(decoded=decoded)
-    feature = scorer.extract(decoded)
+def _kept_feature(content: int, scorer: Scorer, catalog: Catalog) -> Feature | None:
+    kept = catalog.details(kept_under(scorer), [content]).get(content)
+    return Feature(*kept) if kept else None
+
+
+@dataclass
+class _Reading:
+    """A file on its way through a worker."""
+
+    task: Task[Decoded] | Task[tuple[Decoded, Feature]]
+
+    def result(self) -> tuple[Decoded, Feature | None]:
+        """With its pixels, or with what the judge keeps of them. Raises MediaError."""
+        result = self.task.result()
+        return (result, None) if isinstance(result, Decoded) else result
+
+
+def _read(
+    reference: Reference, scorer: Scorer, pool: DecodingPool, *, thumbnail: tuple[int, str] | None = None
+) -> _Reading:
+    """Have a file read for this judge."""
+    path, region = str(reference.path), reference.region
+    if scorer.extractor:
+        return _Reading(pool.extract(path, scorer.pixels, scorer.extract, region=region, thumbnail=thumbnail))
+    return _Reading(pool.decode(path, scorer.pixels, region=region, thumbnail=thumbnail))
+
+
+def _learn(path: str, decoded: Decoded, feature: Feature, scorer: Scorer, catalog: Catalog) -> None:
     try:
         status = Path(path).stat()
-        folder, name = os.path.split(path)
-        stamp = status.st_size, status.st_mtime_ns
-        read = FileRead(folder, name, *stamp, decoded.fingerprint, decoded.kind, decoded.facts, feature)
+        place = *os.path.split(path), status.st_size, status.st_mtime_ns
         with catalog.writing():
-            catalog.save_files([read], kept_under(scorer))
+            catalog.save_files([_file_read(place, decoded, feature)], kept_under(scorer))
     except CatalogDamaged:
         raise
     except (CatalogError, OSError):
         pass  # keeping it only spares reading it again; a catalog that takes nothing is told with the first scores
-    return decoded.fingerprint, Document(feature=feature)
+
+
+def _file_read(place: tuple[str, str, int, int], decoded: Decoded, feature: Feature | None) -> FileRead:
+    kept = feature or Feature(b"")
+    return FileRead(*place, decoded.fingerprint, decoded.kind, decoded.facts, kept.data, kept.detail)
 
 
 def judge_identity(scorer: Scorer) -> str:
@@ -187,6 +261,53 @@ def kept_under(scorer: Scorer) -> str:
     return f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
 
 
+def explain(
+    query: Query, opened: OpenListing, row: int, scorer: Scorer, catalog: Catalog, pool: DecodingPool
+) -> Generator[Explanation | None, None, None]:
+    """Why the file in this row stands where it does; nothing while its content isn't known. Raises QueryError."""
+    opened.forget_if_renewed(catalog)
+    content = int(opened.contents[row]) if row < opened.resolved else 0
+    feature = _kept_feature(content, scorer, catalog) if content and scorer.extractor else None
+    if feature:
+        question, _ = yield from ask(query.wanted, scorer, catalog, pool)
+        yield question.explain(Document(feature=feature), opened.names([row])[0])
+
+
+# --- the pipeline ------------------------------------------------------------------------------------
+
+
+def rank(
+    query: Query,
+    opened: OpenListing,
+    scorer: Scorer,
+    kept: Kept,
+    catalog: Catalog,
+    pool: DecodingPool,
+    *,
+    thumbnail: tuple[int, str] | None = None,
+) -> Generator[RankingEvent | None, None, None]:
+    """Judge every file of the listing, which may still be growing. Raises QueryError, CatalogDamaged.
+
+    `thumbnail` (pixels, cache folder): also leave a thumbnail while a file is open.
+    """
+    if not query:
+        raise QueryEmpty
+    opened.forget_if_renewed(catalog)
+    kept.forget_if_renewed(catalog)
+    parts = [(yield from _part(query.wanted, scorer, catalog, pool))]
+    if query.unwanted:
+        parts.append((yield from _part(query.unwanted, scorer, catalog, pool)))
+    if understood := parts[0].question.understood:
+        yield understood
+    run = _Run(parts, opened, scorer, kept, catalog, pool, thumbnail)
+    try:
+        yield from run.steps()
+    finally:
+        run.stop()
+    if remark := parts[0].question.remark():
+        yield Notice(remark)
+
+
 class _Run:
     """One ranking under way."""
 
@@ -195,6 +316,7 @@ class _Run:
         parts: list[_Part],
         opened: OpenListing,
         scorer: Scorer,
+        kept: Kept,
         catalog: Catalog,
         pool: DecodingPool,
         thumbnail: tuple[int, str] | None,
@@ -203,21 +325,22 @@ class _Run:
         self.opened = opened
         self.listing = opened.listing
         self.scorer = scorer
+        self.kept = kept
         self.identity = judge_identity(scorer)
         self.extractor = kept_under(scorer)
         self.catalog = catalog
         self.pool = pool
         self.thumbnail = thumbnail
-        self.content_scores: list[NDArray[np.float32]] = [np.empty(0, np.float32) for _ in parts]
+        # By row, a column a part of the query: what the contents alone deserve, and why.
+        self.judged = [_Judged.empty(part.question.columns) for part in parts]
         self.settled = np.empty(0, bool)  # scored, failed, or on its way to be
-        self.with_features: deque[int] = deque()
-        self.queue: NDArray[np.int64] = np.empty(0, np.int64)  # rows to be decoded, most promising first
-        self.guesses: NDArray[np.float32] = np.empty(0, np.float32)  # of the queue's rows, by name
-        self.queue_at = 0
-        self.flying: dict[int, Task[Decoded]] = {}
-        self.read: list[tuple[int, FileRead, list[float]]] = []  # decoded and judged, not yet committed
+        self.with_features = np.empty(0, np.int64)  # rows whose features are kept
+        self.doubtful = _Promising()  # rows that a glance did not suffice for
+        self.queue = _Promising()  # rows to be decoded
+        self.flying: dict[int, _Reading] = {}
+        self.read: list[_Result] = []  # decoded and judged, not yet committed
         self.refused: list[tuple[int, MediaError]] = []
-        self.unsaved: list[tuple[int, FileRead, list[float]]] = []  # yielded, but the catalog would not take them
+        self.unsaved: list[_Result] = []  # yielded, but the catalog would not take them
         self.told: set[type[SemblanceError]] = set()
         self.done = self.failed = 0
         self.fresh: deque[tuple[float, int]] = deque()  # (when, files decoded so far), for the rate
@@ -230,13 +353,15 @@ class _Run:
         ahead = self.pool.workers * 2 + 1
         next_save = time.monotonic() + FIRST_SAVE_SECONDS
         while True:
-            worked = False
+            worked = True
             if self.opened.resolve_some(self.catalog) or len(self.settled) < self.opened.resolved:
                 yield from self._absorb()
-                worked = True
-            elif self.with_features:
-                yield from self._score_kept()
-                worked = True
+            elif len(self.with_features):
+                yield from self._glance()
+            elif self.doubtful:
+                yield from self._look_closely()
+            else:
+                worked = False
             self._submit(ahead)
             worked |= self._collect()
             now = time.monotonic()
@@ -254,14 +379,14 @@ class _Run:
         return (
             self.listing.complete
             and self.opened.resolved == len(self.settled) == len(self.listing)
-            and not (self.flying or self.with_features or self.read or self.refused)
+            and not (self.flying or len(self.with_features) or self.doubtful or self.read or self.refused)
             and self._next_row() is None
         )
 
     def stop(self) -> None:
         """Keep what was judged and not committed yet, and give back what waits in the pool."""
-        for task in self.flying.values():
-            task.cancel()
+        for reading in self.flying.values():
+            reading.task.cancel()
         if self.read or self.unsaved or self.refused:
             # What stands in the way was told when it first did; nobody listens any more.
             with contextlib.suppress(CatalogError):
@@ -274,10 +399,11 @@ class _Run:
         start = len(self.settled)
         stop = min(start + RESOLVE_ROWS, self.opened.resolved)
         contents = self.opened.contents[start:stop]
-        for index, part in enumerate(self.parts):
-            self.content_scores[index] = np.concatenate([self.content_scores[index], part.known.of(contents)])
-        known = ~np.isnan(self._raw(start, stop))
-        known &= contents > 0
+        known = contents > 0
+        for judged, part in zip(self.judged, self.parts, strict=True):
+            scores, evidence = part.known.of(contents)
+            judged.append(scores, evidence)
+            known &= ~np.isnan(scores)
         self.settled = np.concatenate([self.settled, known])
         rows = np.flatnonzero(known) + start
         if len(rows):
@@ -288,55 +414,76 @@ class _Run:
             yield self._failed(failures)
         rest = np.flatnonzero(~self.settled[start:stop]) + start
         if self.extractor:
-            kept = rest[self.opened.contents[rest] > 0]
-            self.with_features.extend(kept.tolist())
-            rest = rest[self.opened.contents[rest] == 0]
+            kept = self.opened.contents[rest] > 0
+            self.with_features = np.concatenate([self.with_features, rest[kept]])
+            rest = rest[~kept]
         self._enqueue(rest)
 
     def _enqueue(self, rows: NDArray[np.int64]) -> None:
         """Add rows to be decoded; the most promising by name first, else in the listing's order."""
-        queue = np.concatenate([self.queue[self.queue_at :], rows])
-        guesses = np.concatenate([self.guesses[self.queue_at :], self._guesses(rows)])
-        order = np.lexsort((queue, -guesses))
-        self.queue, self.guesses, self.queue_at = queue[order], guesses[order], 0
+        question = self.parts[0].question
+        promise = np.zeros(len(rows), np.float32)
+        if question.reads_names and len(rows):
+            nothing = np.full((len(rows), question.columns), np.nan, np.float32)
+            named = question.with_names(np.full(len(rows), np.nan, np.float32), nothing, self.opened.names(rows))
+            promise = np.nan_to_num(named)
+        self.queue.add(rows, promise)
 
-    def _guesses(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What the names alone promise; 0 where they say nothing."""
-        nothing = np.full(len(rows), np.nan, np.float32)
-        return np.nan_to_num(self.parts[0].question.with_names(nothing, self._names(rows)))
-
-    def _score_kept(self) -> Iterator[RankingEvent]:
+    def _glance(self) -> Iterator[RankingEvent]:
         """Score the next rows from the features kept of their contents: nothing is opened."""
-        rows = [self.with_features.popleft() for _ in range(min(FEATURE_ROWS, len(self.with_features)))]
-        contents = [int(self.opened.contents[row]) for row in rows]
-        features = self.catalog.features(self.extractor, contents)
-        lost = [row for row, content in zip(rows, contents, strict=True) if content not in features]
-        if lost:
-            self._enqueue(np.array(lost, np.int64))
-        found = [(row, content) for row, content in zip(rows, contents, strict=True) if content in features]
-        if not found:
+        rows, self.with_features = self.with_features[:GLANCE_ROWS], self.with_features[GLANCE_ROWS:]
+        contents = self.opened.contents[rows]
+        self.kept.load(contents, self.catalog)
+        places = self.kept.rows(contents)
+        found = places >= 0
+        judged = [part.question.glance(self.kept.shelf, places[found]) for part in self.parts]
+        sound = ~np.isnan(np.sum([scores for scores, _, _ in judged], axis=0))
+        # Gone from the catalog, or unreadable for this judge: learnt again.
+        self._enqueue(np.concatenate([rows[~found], rows[found][~sound]]))
+        rows = rows[found][sound]
+        if not len(rows):
             return
-        documents = [Document(feature=features[content]) for _, content in found]
-        judged = [part.question.score(documents) for part in self.parts]
-        sound = ~np.isnan(np.sum(judged, axis=0))
-        if not sound.all():  # a feature that the judge can't read: learn it again
-            self._enqueue(np.array([row for (row, _), good in zip(found, sound, strict=True) if not good], np.int64))
-            found = [pair for pair, good in zip(found, sound, strict=True) if good]
-            judged = [scores[sound] for scores in judged]
-        here = np.array([row for row, _ in found], np.int64)
-        ids = [content for _, content in found]
-        for index, scores in enumerate(judged):
-            self.content_scores[index][here] = scores
-        self.settled[here] = True
+        doubtful = np.zeros(len(rows), bool)
+        for column, (scores, evidence, doubts) in zip(self.judged, judged, strict=True):
+            column.put(rows, scores[sound], evidence[sound])
+            doubtful |= doubts[sound]
+        self.settled[rows] = True
+        self.doubtful.add(rows[doubtful], self.judged[0].scores[rows[doubtful]])
+        yield from self._keep(rows[~doubtful])
+        if doubtful.any():
+            yield self._scored(rows[doubtful], known=False, final=False)
+
+    def _look_closely(self) -> Iterator[RankingEvent]:
+        """Judge the most promising of the doubtful rows by all that is kept of them."""
+        rows = np.array([row for _, row in zip(range(CLOSE_ROWS), self.doubtful, strict=False)], np.int64)
+        contents = self.opened.contents[rows].tolist()
+        details = self.catalog.details(self.extractor, contents)
+        there = np.array([content in details for content in contents], bool)
+        self._enqueue(rows[~there])
+        self.settled[rows[~there]] = False
+        rows = rows[there]
+        if len(rows):
+            documents = [Document(feature=Feature(*details[content])) for content in contents if content in details]
+            for column, part in zip(self.judged, self.parts, strict=True):
+                column.put(rows, *part.question.judge(documents))
+            yield from self._keep(rows)
+
+    def _keep(self, rows: NDArray[np.int64]) -> Iterator[RankingEvent]:
+        """Commit the scores of rows that came from features, and yield them."""
+        if not len(rows):
+            return
+        contents = self.opened.contents[rows].tolist()
         try:
             with self.catalog.writing():
-                for part, scores in zip(self.parts, judged, strict=True):
-                    self.catalog.save_scores(self.identity, part.digest, ids, scores.tolist())
+                for part, judged in zip(self.parts, self.judged, strict=True):
+                    self.catalog.save_scores(
+                        self.identity, part.digest, contents, judged.scores[rows], judged.evidence[rows]
+                    )
         except CatalogDamaged:
             raise
         except CatalogError as error:
             yield from self._tell(error)  # they can be had from the features again at any time
-        yield self._scored(here, known=False)
+        yield self._scored(rows, known=False)
 
     # --- decoding --------------------------------------------------------------------------------
 
@@ -348,26 +495,26 @@ class _Run:
             if waiting and not (self.extractor and self.opened.contents[row] > 0):
                 return row
             self.opened.first.pop(0)
-        while self.queue_at < len(self.queue):
-            row = int(self.queue[self.queue_at])
+        for row in self.queue:
             if not self.settled[row] and row not in self.flying:
+                self.queue.put_back()
                 return row
-            self.queue_at += 1
         return None
 
     def _submit(self, ahead: int) -> None:
         while len(self.flying) < ahead and (row := self._next_row()) is not None:
-            self.flying[row] = self.pool.decode(self.listing.path(row), self.scorer.pixels, thumbnail=self.thumbnail)
+            reference = Reference(Path(self.listing.path(row)))
+            self.flying[row] = _read(reference, self.scorer, self.pool, thumbnail=self.thumbnail)
 
     def _collect(self) -> bool:
         """Judge what the workers have read; whether there was anything."""
-        finished = [row for row, task in self.flying.items() if task.done()]
-        answers: list[tuple[int, Decoded]] = []
+        finished = [row for row, reading in self.flying.items() if reading.task.done()]
+        answers: list[tuple[int, Decoded, Feature | None]] = []
         for row in finished:
-            task = self.flying.pop(row)
+            reading = self.flying.pop(row)
             self.settled[row] = True
             try:
-                answers.append((row, task.result()))
+                answers.append((row, *reading.result()))
             except MediaError as error:
                 self.refused.append((row, error))
         if answers:
@@ -377,30 +524,24 @@ class _Run:
             self.fresh.append((time.monotonic(), self.fresh_count))
         return bool(finished)
 
-    def _judge(self, answers: Sequence[tuple[int, Decoded]]) -> None:
-        documents = [
-            Document(feature=self.scorer.extract(decoded)) if self.extractor else Document(decoded=decoded)
-            for _, decoded in answers
-        ]
-        known = [self.catalog.content_of(decoded.fingerprint) for _, decoded in answers]
-        judged = []
-        for part in self.parts:
+    def _judge(self, answers: Sequence[tuple[int, Decoded, Feature | None]]) -> None:
+        rows = np.array([row for row, _, _ in answers], np.int64)
+        documents = [Document(feature=feature) if feature else Document(decoded) for _, decoded, feature in answers]
+        contents = np.array([self.catalog.content_of(decoded.fingerprint) for _, decoded, _ in answers], np.int64)
+        sound = np.ones(len(rows), bool)
+        for part, column in zip(self.parts, self.judged, strict=True):
             # A moved or copied file is recognised by its content: it keeps the score it has.
-            scores = part.known.of(np.array(known, np.int64))
+            scores, evidence = part.known.of(contents)
             new = np.flatnonzero(np.isnan(scores))
             if len(new):
-                scores[new] = part.question.score([documents[index] for index in new])
-            judged.append(scores)
-        for index, (row, decoded) in enumerate(answers):
-            scores_of_row = [float(scores[index]) for scores in judged]
-            if any(np.isnan(scores_of_row)):
+                scores[new], evidence[new] = part.question.judge([documents[index] for index in new])
+            column.put(rows, scores, evidence)
+            sound &= ~np.isnan(scores)
+        for (row, decoded, feature), good in zip(answers, sound, strict=True):
+            if good:
+                self.read.append((row, _file_read(self._file(row), decoded, feature)))
+            else:
                 self.refused.append((row, FileDamaged(detail="the judge gave no number")))
-                continue
-            for column, score in zip(self.content_scores, scores_of_row, strict=True):
-                column[row] = score
-            learnt = decoded.fingerprint, decoded.kind, decoded.facts, documents[index].feature
-            read = FileRead(*self._file(row), *learnt)
-            self.read.append((row, read, scores_of_row))
 
     # --- committing, then telling ----------------------------------------------------------------
 
@@ -419,23 +560,24 @@ class _Run:
                 self.unsaved += batch
             yield from self._tell(error)
         if batch:
-            yield self._scored(np.array([row for row, _, _ in batch]), known=False)
+            yield self._scored(np.array([row for row, _ in batch], np.int64), known=False)
         if refused:
             self.opened.failures |= dict(refused)
             yield self._failed(refused)
 
-    def _save(
-        self, batch: Sequence[tuple[int, FileRead, list[float]]], refused: Sequence[tuple[int, MediaError]] = ()
-    ) -> None:
+    def _save(self, batch: Sequence[_Result], refused: Sequence[tuple[int, MediaError]] = ()) -> None:
+        rows = np.array([row for row, _ in batch], np.int64)
         refusals = [FileRefused(*self._file(row), error) for row, error in refused]
         with self.catalog.writing():
-            contents = self.catalog.save_files([read for _, read, _ in batch], self.extractor)
-            for index, part in enumerate(self.parts):
+            contents = self.catalog.save_files([read for _, read in batch], self.extractor)
+            for part, judged in zip(self.parts, self.judged, strict=True):
                 self.catalog.save_scores(
-                    self.identity, part.digest, contents, [scores[index] for _, _, scores in batch]
+                    self.identity, part.digest, contents, judged.scores[rows], judged.evidence[rows]
                 )
             self.catalog.save_refusals(refusals, DECODING_VERSION)
-        self.opened.contents[[row for row, _, _ in batch]] = contents
+        self.opened.contents[rows] = contents
+        if self.extractor:
+            self.kept.add(contents, [read.feature for _, read in batch])
 
     def _file(self, row: int) -> tuple[str, str, int, int]:
         """What the catalog knows a file by: folder, name, size and time."""
@@ -452,29 +594,25 @@ class _Run:
             self.told.add(type(error))
             yield Notice(error)
 
-    def _scored(self, rows: NDArray[np.int64], *, known: bool) -> Scored:
-        self.done += len(rows)
-        names = self._names(rows)
-        scores = self.parts[0].question.with_names(self.content_scores[0][rows], names)
-        for part, values in zip(self.parts[1:], self.content_scores[1:], strict=True):
+    def _scored(self, rows: NDArray[np.int64], *, known: bool, final: bool = True) -> Scored:
+        """The event for these rows; one that is not final is followed by another."""
+        if final:
+            self.done += len(rows)
+        names: list[str] | None = None
+        total: NDArray[np.float32] = np.ones(len(rows), np.float32)
+        for index, (part, judged) in enumerate(zip(self.parts, self.judged, strict=True)):
+            scores = judged.scores[rows]
+            if part.question.reads_names:
+                names = self.opened.names(rows) if names is None else names
+                scores = part.question.with_names(scores, judged.evidence[rows], names)
             # Relevant and not the other, as for probabilities.
-            scores = scores * (1 - part.question.with_names(values[rows], names))
-        return Scored(rows.astype(np.int32), scores.astype(np.float32), known)
+            total = scores if index == 0 else total * (1 - scores)
+        return Scored(rows.astype(np.int32), total, known)
 
     def _failed(self, failures: Sequence[tuple[int, MediaError]]) -> Failed:
         self.done += len(failures)
         self.failed += len(failures)
         return Failed([row for row, _ in failures], [error for _, error in failures])
-
-    def _raw(self, start: int, stop: int) -> NDArray[np.float32]:
-        """NaN wherever a part of the query has no score yet."""
-        total: NDArray[np.float32] = np.sum([part[start:stop] for part in self.content_scores], axis=0)
-        return total
-
-    def _names(self, rows: Iterable[int] | NDArray[np.int64]) -> list[str]:
-        listing = self.listing
-        skip = len(listing.root) + 1
-        return [f"{listing.folders[listing.folder[row]][skip:]}/{listing.names[row]}" for row in rows]
 
     def _progress(self) -> Iterator[Progress]:
         state = (self.done, len(self.listing), self.failed)
@@ -489,3 +627,56 @@ class _Run:
             rate = (self.fresh[-1][1] - self.fresh[0][1]) / (now - self.fresh[0][0])
         left = len(self.listing) - self.done
         yield Progress(self.done, len(self.listing), self.failed, rate, left / rate if rate > 0 else None)
+
+
+@dataclass
+class _Judged:
+    """By row: the score that its content has, and the evidence. NaN where it was not judged."""
+
+    scores: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, columns: int) -> _Judged:
+        return cls(np.empty(0, np.float32), np.empty((0, columns), np.float32))
+
+    def append(self, scores: NDArray[np.float32], evidence: NDArray[np.float32]) -> None:
+        self.scores = np.concatenate([self.scores, scores])
+        self.evidence = np.concatenate([self.evidence, evidence])
+
+    def put(self, rows: NDArray[np.int64], scores: NDArray[np.float32], evidence: NDArray[np.float32]) -> None:
+        self.scores[rows] = scores
+        self.evidence[rows] = evidence
+
+
+class _Promising:
+    """Rows in the order of what they promise, then of the listing; iterating takes them out."""
+
+    def __init__(self) -> None:
+        self._rows = np.empty(0, np.int64)
+        self._promise = np.empty(0, np.float32)
+        self._at = 0
+
+    def add(self, rows: NDArray[np.int64], promise: NDArray[np.float32]) -> None:
+        if not len(rows):
+            return
+        rows = np.concatenate([self._rows[self._at :], rows])
+        promise = np.concatenate([self._promise[self._at :], promise])
+        order = np.lexsort((rows, -promise))
+        self._rows, self._promise, self._at = rows[order], promise[order], 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._rows)
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        if not self:
+            raise StopIteration
+        self._at += 1
+        return int(self._rows[self._at - 1])
+
+    def put_back(self) -> None:
+        """Undo the last step."""
+        self._at -= 1

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from core.errors import EngineStopped, SemblanceError
-from core.jobs import Adopt, Event, Jobs, MakeThumbnails, Rank, Request, ScanStarted
+from core.jobs import Adopt, Event, Explain, Jobs, MakeThumbnails, Rank, Request, ScanStarted
 from core.media import Listing
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class EngineProcess(Jobs):
                 self.wake()
                 return number
             self._running.add(number)
-            if isinstance(request, Rank | MakeThumbnails) and isinstance(request.listing, Listing):
+            if isinstance(request, Rank | MakeThumbnails | Explain) and isinstance(request.listing, Listing):
                 request = replace(request, listing=self._shared(request.listing))
             self._send(("start", number, request))
             return number

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QDateTime, QLocale, QRectF, Qt, Signal, SignalInstance
+from PySide6.QtCore import QDateTime, QLocale, Qt, Signal, SignalInstance
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -22,11 +22,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import Facts, Kind
+from core import Explanation, Facts, Kind
 from core.errors import printable
 from desktop import theme
 from desktop.clip_controls import clock
+from desktop.messages import plain_tip
 from desktop.preview import ElidedLabel, FileView, PreviewPane, rank_text
+from desktop.score_words import score_meaning, score_scale
+from desktop.why import Bar, WhyPanel, name_column
 
 MOST_CAPTION = 400
 """Characters shown of the caption inside a picture."""
@@ -35,34 +38,6 @@ MOST_CAPTION = 400
 def file_size(size: int, locale: QLocale) -> str:
     """Bytes as the file managers say them: 48.2 MB, in units of a thousand."""
     return locale.formattedDataSize(size, 0 if size < 10_000 else 1, QLocale.DataSizeFormat.DataSizeSIFormat)
-
-
-class _ScoreBar(QWidget):
-    """The score as a thin bar, as under the thumbnails."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._score = 0.0
-        self.setFixedHeight(4)
-
-    def set_score(self, score: float) -> None:
-        self._score = min(max(score, 0.0), 1.0)
-        self.setAccessibleName(self.tr("Score bar"))
-        self.setAccessibleDescription(f"{self._score:.0%}")
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self.palette().color(QPalette.ColorRole.Mid))
-        painter.drawRoundedRect(self.rect(), 2, 2)
-        done = QRectF(self.rect())
-        done.setWidth(done.width() * self._score)
-        if self.layoutDirection() is Qt.LayoutDirection.RightToLeft:
-            done.moveRight(self.width())
-        painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
-        painter.drawRoundedRect(done, 2, 2)
 
 
 class _FactTable(QWidget):
@@ -78,7 +53,7 @@ class _FactTable(QWidget):
         self._grid.setColumnStretch(1, 1)
         # The values stay where they are from file to file.
         self.setFont(theme.normal())
-        self._grid.setColumnMinimumWidth(0, self.fontMetrics().horizontalAdvance(self.tr("Dimensions")))
+        self._grid.setColumnMinimumWidth(0, name_column(self))
 
     def set_rows(self, rows: Sequence[tuple[str, str]]) -> None:
         while len(self._labels) < len(rows):
@@ -122,7 +97,10 @@ class _Ranking(QWidget):
         self.rank = QLabel(self)
         self.rank.setFont(theme.tabular(theme.normal()))
         self.rank.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self._bar = _ScoreBar(self)
+        self._bar = Bar(self)
+        self._bar.setAccessibleName(self.tr("Score bar"))
+        for widget in (self._score, self._bar):
+            widget.setToolTip(plain_tip(score_scale()))
         numbers = QHBoxLayout()
         numbers.addWidget(self._score, 0, Qt.AlignmentFlag.AlignBaseline)
         numbers.addStretch(1)
@@ -138,8 +116,10 @@ class _Ranking(QWidget):
         if file.score is not None:
             self._score.setText(self.locale().toString(file.score, "f", 2))
             self._score.setAccessibleName(self.tr("Score {score}").format(score=self._score.text()))
+            self._score.setAccessibleDescription(score_meaning(file.score))
             self.rank.setText(rank_text(file, self.locale()))
-            self._bar.set_score(file.score)
+            self._bar.set_share(file.score)
+            self._bar.setAccessibleDescription(f"{self._bar.share():.0%}")
 
 
 class Inspector(QWidget):
@@ -151,12 +131,17 @@ class Inspector(QWidget):
     """As PreviewPane.frame_wanted."""
     similar_wanted = Signal(object)
     """Path (str) that is to become the query."""
+    part_wanted = Signal(object)
+    """Path (str) of a picture, a part of which is to become the query."""
     open_wanted = Signal(object)
     """Path (str) to be opened in its own program."""
     reveal_wanted = Signal(object)
     """Path (str) to be shown in the system's file manager."""
     copy_wanted = Signal(object)
     """Paths (list of str) to be put on the clipboard."""
+
+    _BESIDE_WORDS = 50
+    """What a button needs beside its words, in logical pixels: icon, padding, border."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -194,6 +179,8 @@ class Inspector(QWidget):
         self._folder.setFont(theme.small())
         self._folder.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._ranking = _Ranking(self)
+        self.why = WhyPanel(self)
+        self.why.moment_wanted.connect(self.preview.show_moment)
         self.facts = _FactTable(self)
         title = QVBoxLayout()
         title.setSpacing(2)
@@ -205,6 +192,7 @@ class Inspector(QWidget):
         column.setSpacing(16)
         column.addLayout(title)
         column.addWidget(self._ranking)
+        column.addWidget(self.why)
         column.addLayout(self._build_actions())
         column.addWidget(self.facts)
         column.addStretch(1)
@@ -223,6 +211,8 @@ class Inspector(QWidget):
         self.similar_button.setFont(theme.normal())
         self.similar_button.setAccessibleName(self.tr("Find similar files"))
         self.similar_button.clicked.connect(lambda: self._tell(self.similar_wanted))
+        self.part_button = self._action("crop", self.tr("Find similar to a part"))
+        self.part_button.clicked.connect(lambda: self._tell(self.part_wanted))
         self.open_button = self._action("external", self.tr("Open"), self.tr("Open in its own program (Enter)"))
         self.open_button.clicked.connect(lambda: self._tell(self.open_wanted))
         self.reveal_button = self._action("reveal", self.tr("Show in file manager"))
@@ -232,9 +222,17 @@ class Inspector(QWidget):
         actions = QHBoxLayout()
         actions.setSpacing(4)
         actions.addWidget(self.similar_button, 1)
-        for button in (self.open_button, self.reveal_button, self.copy_button):
+        for button in (self.part_button, self.open_button, self.reveal_button, self.copy_button):
             actions.addWidget(button)
         return actions
+
+    def _fit_actions(self) -> None:
+        """The one action with words gives them up where the panel is too narrow for the row."""
+        words = self.tr("Find similar")
+        others = 4 * (32 + 4)
+        room = self.width() - 24 - others
+        fits = room >= self.similar_button.fontMetrics().horizontalAdvance(words) + self._BESIDE_WORDS
+        self.similar_button.setText(words if fits else "")
 
     def _action(self, icon: str, name: str, tip: str = "") -> QToolButton:
         button = QToolButton(self)
@@ -259,6 +257,13 @@ class Inspector(QWidget):
         self._folder.setText(str(printable(file.folder)))
         self._ranking.show_file(file)
         self._show_facts(file)
+
+    def set_explanation(self, explanation: Explanation | None) -> None:
+        """Why the file that is shown has its score; None while that is not known yet."""
+        if explanation is None:
+            self.why.wait()
+        else:
+            self.why.show_explanation(explanation)
 
     def set_preview(
         self,
@@ -314,6 +319,10 @@ class Inspector(QWidget):
             why = ""
         self.similar_button.setEnabled(not why)
         self.similar_button.setToolTip(why or self.tr("Make this the query (F)"))
+        if not why and file.kind is Kind.VIDEO:
+            why = self.tr("A clip is always taken as a whole")
+        self.part_button.setEnabled(not why)
+        self.part_button.setToolTip(why or self.tr("Find similar to a part of it"))
 
     def _show_facts(self, file: FileView) -> None:
         kinds = {Kind.IMAGE: self.tr("Picture"), Kind.VIDEO: self.tr("Clip"), Kind.TEXT: self.tr("Text")}
@@ -343,6 +352,7 @@ class Inspector(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit_actions()
         # Nearly square, so that tall and wide pictures get the same room; the words keep at least half.
         self.preview.setFixedHeight(max(min(round(self.width() * 0.9), self.height() // 2), 120))
 

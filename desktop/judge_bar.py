@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QLocale, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionToolButton,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from core import Progress
 from desktop import theme
+from desktop.messages import plain_tip
 from desktop.session import Phase
 
 
@@ -23,13 +37,9 @@ class JudgeBar(QWidget):
         self._phase = Phase.NONE
         self._progress: Progress | None = None
         self._lamp = _Lamp(self)
-        self._judge = QLabel(self.tr("Built-in matcher: looks and words, not meaning"), self)
-        self._judge.setToolTip(
-            self.tr(
-                "It compares colours and layout with your picture or clip, and your words with names, captions, text "
-                "and colours. It cannot see what a picture shows."
-            )
-        )
+        self._judge = _JudgeButton(self.tr("Built-in matcher: looks and words, not meaning"), self)
+        self._judge.clicked.connect(self._show_about)
+        self._about: _About | None = None
         self._failures = QToolButton(self)
         self._failures.setAutoRaise(True)
         self._failures.setIcon(theme.icon("warning"))
@@ -55,8 +65,25 @@ class JudgeBar(QWidget):
         for widget in (self._failures, self._bar, self._count, self._stop):
             row.addWidget(widget)
         self.setFixedHeight(40)
+        self._judge.setToolTip(plain_tip(self.about()))
+        self._judge.setAccessibleDescription(self.about())
         self.set_failures(0)
         self._show_state()
+
+    def about(self) -> str:
+        """What the judge can see and what it can't, in three short lines."""
+        return "\n".join(
+            [
+                self.tr("Sees how pictures and clips look: colours, composition, texture, the same picture altered."),
+                self.tr("Reads names, captions, keywords and texts; knows words for looks in English and Chinese."),
+                self.tr("Can't see what is in a picture, or what it means."),
+            ]
+        )
+
+    def _show_about(self) -> None:
+        if self._about is None:
+            self._about = _About(self._judge.text(), self.about(), self)
+        self._about.open_above(self._judge)
 
     @property
     def text(self) -> str:
@@ -131,3 +158,66 @@ class _Lamp(QWidget):
         painter.setPen(colour if self._lit else self.palette().color(QPalette.ColorRole.PlaceholderText))
         painter.setBrush(colour if self._lit else QColor(0, 0, 0, 0))
         painter.drawEllipse(self.rect().adjusted(1, 1, -2, -2))
+
+
+class _JudgeButton(QToolButton):
+    """The judge's name, which gives way at its end where the bar is narrow; pressed, it says more."""
+
+    def __init__(self, text: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setText(text)
+        self.setFont(theme.normal())
+        self.setAutoRaise(True)
+        self.setFixedHeight(28)
+        self.setAccessibleName(text)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 2 * 6 + 20, 28)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().averageCharWidth() * 12, 28)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionToolButton()
+        self.initStyleOption(option)
+        option.text = ""
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
+        room = self.rect().adjusted(6, 0, -22, 0)
+        elided = QFontMetrics(self.font()).elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        painter.setPen(self.palette().color(QPalette.ColorRole.ButtonText))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, elided)
+        used = min(self.fontMetrics().horizontalAdvance(elided), room.width())
+        theme.icon("chevron-up").paint(painter, QRect(room.left() + used + 4, (self.height() - 12) // 2, 12, 12))
+
+
+class _About(QFrame):
+    """A few lines over the bar; a click elsewhere or Esc closes it."""
+
+    _WIDTH = 400
+
+    def __init__(self, title: str, lines: str, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("about")
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(lines)
+        self.setStyleSheet("#about { background: palette(window); border: 1px solid palette(mid); }")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 16, 14)
+        column.setSpacing(8)
+        for text in (title, *lines.split("\n")):
+            label = QLabel(text, self)
+            label.setFont(theme.normal())
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+            if text != title:
+                label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+            column.addWidget(label)
+        self.setFixedWidth(self._WIDTH)
+
+    def open_above(self, button: QWidget) -> None:
+        self.setFixedHeight(self.heightForWidth(self._WIDTH))
+        self.move(button.mapToGlobal(QPoint(0, -self.height() - 4)))
+        self.show()
+        self.setFocus()

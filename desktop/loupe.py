@@ -38,7 +38,8 @@ class _StepButton(QToolButton):
 
 
 class Loupe(QWidget):
-    """One result over the whole window: arrows move to the next, Space and Esc close, Enter opens, F finds similar."""
+    """One result over the whole window: arrows move to the next, Space and Esc close, Enter opens, F finds similar,
+    Shift+F what is similar to a part."""
 
     preview_wanted = Signal(object, int)
     """As PreviewPane.preview_wanted."""
@@ -50,6 +51,8 @@ class Loupe(QWidget):
     """Path (str) to be opened in its own program."""
     similar_wanted = Signal(object)
     """Path (str) that is to become the query."""
+    part_wanted = Signal(object)
+    """Path (str) of a picture, a part of which is to become the query."""
     closed = Signal()
 
     _STEPS: ClassVar[dict[int, int]] = {
@@ -94,10 +97,10 @@ class Loupe(QWidget):
         self.back_button.clicked.connect(lambda: self.stepped.emit(-1))
         self.on_button = _StepButton(self, 1, self.tr("Next result (→)"))
         self.on_button.clicked.connect(lambda: self.stepped.emit(1))
-        self.close_button = QToolButton(self)
-        self.close_button.setAutoRaise(True)
-        self.close_button.setFixedSize(32, 32)
-        self.close_button.setIcon(theme.icon("close"))
+        self.part_button = self._button("crop")
+        self.part_button.setAccessibleName(self.tr("Find similar to a part"))
+        self.part_button.clicked.connect(self._want_part)
+        self.close_button = self._button("close")
         self.close_button.setToolTip(self.tr("Close (Space)"))
         self.close_button.setAccessibleName(self.tr("Close the large view"))
         self.close_button.clicked.connect(self.hide)
@@ -108,8 +111,16 @@ class Loupe(QWidget):
         line.addWidget(self.on_button)
         line.addWidget(self._name, 1)
         line.addWidget(self._rank)
+        line.addWidget(self.part_button)
         line.addWidget(self.close_button)
         return line
+
+    def _button(self, icon: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setAutoRaise(True)
+        button.setFixedSize(32, 32)
+        button.setIcon(theme.icon(icon))
+        return button
 
     def show_file(self, file: FileView, thumbnail: QImage | None = None) -> None:
         """Open over the window, or go on, with this file."""
@@ -118,6 +129,13 @@ class Loupe(QWidget):
         score = self.locale().toString(file.score, "f", 2) if file.score is not None else ""
         self._rank.setText("   ".join(part for part in (rank, score) if part))
         self._rank.setAccessibleName(self.tr("Rank and score: {text}").format(text=self._rank.text()))
+        is_picture = file.kind is Kind.IMAGE and file.error is None
+        self.part_button.setEnabled(is_picture)
+        self.part_button.setToolTip(
+            self.tr("Find similar to a part of it (Shift+F)")
+            if is_picture
+            else self.tr("Only a picture that can be read has parts to choose from")
+        )
         if self.isHidden():
             self._focused_before = QApplication.focusWidget()
             self.setGeometry(self._window.rect())
@@ -163,10 +181,18 @@ class Loupe(QWidget):
         if not isinstance(QApplication.focusWidget(), _StepButton):
             (self.preview.text if file.kind is Kind.TEXT else self.preview.picture).setFocus()
 
+    def _want_part(self) -> None:
+        file = self.preview.file()
+        if file is not None and self.part_button.isEnabled():
+            self.part_wanted.emit(file.path)
+
     def _command_of(self, event: QKeyEvent) -> Callable[[], object] | None:
         """What the key does here, or None if it does nothing."""
         file, key = self.preview.file(), event.key()
-        if file is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if file is not None and key == Qt.Key.Key_F and modifiers == Qt.KeyboardModifier.ShiftModifier:
+            return self._want_part
+        if file is None or modifiers:
             return None
         if key in self._CLOSING:
             return self.hide

@@ -17,18 +17,22 @@ from PySide6.QtGui import (
     QDragMoveEvent,
     QDropEvent,
     QGuiApplication,
+    QImage,
     QKeySequence,
 )
 from PySide6.QtWidgets import QApplication, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from core import (
     Event,
+    Explain,
+    Explanation,
     Home,
     Kind,
     ListSubfolders,
     MakePreview,
     Preview,
     Query,
+    Region,
     Settings,
     Subfolders,
     format_of,
@@ -46,7 +50,8 @@ from desktop.loupe import Loupe
 from desktop.messages import sentence
 from desktop.notice_bar import NoticeBar
 from desktop.preview import FileView
-from desktop.query_bar import QueryBar
+from desktop.query_bar import QueryBar, QueryChip
+from desktop.region_picker import RegionPicker
 from desktop.results_pane import ResultsPane, hairline
 from desktop.session import Phase, Session
 from resources import SAMPLE_QUERY, samples_folder
@@ -70,7 +75,8 @@ class MainWindow(QWidget):
         self._settings = settings
         self._away: set[str] = set()  # roots that were not there when last asked for
         self._folder = ""  # the one that is open, or could not be opened
-        self._preview_job = 0
+        self._preview_job = self._region_job = self._explain_job = 0
+        self._explained: tuple[object, ...] = ()  # what the explanation that is shown, or asked for, is of
         self._inspect_timer = QTimer(self)
         self._inspect_timer.setSingleShot(True)
         self._inspect_timer.setInterval(INSPECT_MS)
@@ -108,6 +114,7 @@ class MainWindow(QWidget):
         column.addWidget(self.judge_bar)
         self.drop_place = DropPlace(self.query_bar, self)
         self.loupe = Loupe(self)
+        self.region_picker = RegionPicker(self)
         self.failures: FailuresPanel | None = None
 
     def _connect(self) -> None:
@@ -116,6 +123,7 @@ class MainWindow(QWidget):
         query_bar.stopped.connect(session.stop)
         query_bar.cleared.connect(self._clear_query)
         query_bar.chip_thumbnail_wanted.connect(self._fetch_chip)
+        query_bar.region_wanted.connect(self._pick_region_of_chip)
         query_bar.folder_dropped.connect(self.open_folder)
         query_bar.menu_wanted.connect(self._show_menu)
         library.folder_chosen.connect(self.open_folder)
@@ -135,6 +143,7 @@ class MainWindow(QWidget):
             changed.connect(self._inspect_soon)
         view.context_menu_wanted.connect(self._show_context_menu)
         self.inspector.similar_wanted.connect(self.find_similar)
+        self.inspector.part_wanted.connect(self.find_similar_to_part)
         self.inspector.open_wanted.connect(self.open_file)
         self.inspector.reveal_wanted.connect(self.reveal)
         self.inspector.copy_wanted.connect(self.copy_paths)
@@ -145,10 +154,13 @@ class MainWindow(QWidget):
         self.loupe.stepped.connect(self._step_loupe)
         self.loupe.open_wanted.connect(self.open_file)
         self.loupe.similar_wanted.connect(self.find_similar)
+        self.loupe.part_wanted.connect(self.find_similar_to_part)
+        self.region_picker.picture_wanted.connect(self._fetch_region_picture)
         self.judge_bar.stop_wanted.connect(session.stop)
         self.judge_bar.failures_wanted.connect(self.show_failures)
         session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
         session.ranking_started.connect(lambda _query: self._failures_changed())
+        session.ranking_started.connect(lambda _query: self._forget_last_answer())
         session.phase_changed.connect(self._phase_changed)
         session.progressed.connect(self.judge_bar.set_progress)
         session.failed.connect(lambda _rows, _errors: self._failures_changed())
@@ -345,35 +357,77 @@ class MainWindow(QWidget):
 
     def ask(self, query: Query) -> None:
         """Rank the open folder by `query`."""
-        self.notice.withdraw("query")
+        self._forget_last_answer()
+        self.notice.withdraw("samples")
         self.session.rank(query)
 
-    def find_similar(self, path: str) -> None:
-        """Make one file the whole query."""
+    def _forget_last_answer(self) -> None:
+        """What was told of the query before holds no longer."""
+        self.notice.withdraw("query")
+        self._stop_explaining()
+        self.inspector.why.forget()
+
+    def find_similar(self, path: str, region: Region | None = None) -> None:
+        """Make one file, or a part of a picture, the whole query; the aspect stays as it was chosen."""
         self.loupe.hide()
         kind = _kind_of(path)
         if kind is Kind.TEXT:
             self.query_bar.say(self.tr("A text can't be the query yet; copy its words into the bar."))
             return
-        query = Query(videos=(Path(path),)) if kind is Kind.VIDEO else Query(images=(Path(path),))
+        aspect = self.query_bar.aspect_choice.aspect()
+        if kind is Kind.VIDEO:
+            query = Query(videos=(Path(path),), aspect=aspect)
+        else:
+            query = Query(images=(Path(path),), aspect=aspect, regions=(region,))
         self.query_bar.set_query(query)
         self.ask(query)
 
+    def find_similar_to_part(self, path: str) -> None:
+        """Let the person choose a part of a picture, and make it the whole query."""
+        self.region_picker.pick(
+            path, os.path.basename(path), None, lambda region: self.find_similar(path, region), self._thumbnail(path)
+        )
+
+    def _pick_region_of_chip(self, chip: QueryChip) -> None:
+        path = str(chip.path)
+        self.region_picker.pick(path, chip.name, chip.region, lambda region: self.query_bar.set_region(path, region))
+
+    def _thumbnail(self, path: str) -> QImage | None:
+        """The grid's picture of the current file, if it is this one: it stands in for the large one."""
+        view = self.results.view
+        is_current = view.current_id >= 0 and self._path(view.current_id) == path
+        return view.thumbnail(view.current_id) if is_current else None
+
+    def _fetch_region_picture(self, path: str, pixels: int) -> None:
+        self._link.cancel(self._region_job)
+
+        def show(event: Event) -> None:
+            if isinstance(event, Preview) and event.raster:
+                self.region_picker.set_picture(path, image_of(event.raster), event.facts)
+
+        self._region_job = self._link.run(
+            MakePreview(path, pixels),
+            show,
+            on_error=lambda error: self.region_picker.set_failure(path, sentence(error)),
+        )
+
     def _clear_query(self) -> None:
-        self.notice.withdraw("query")
+        self._forget_last_answer()
         self.notice.withdraw("samples")
         self.session.clear()
 
-    def _fetch_chip(self, path: str) -> None:
+    def _fetch_chip(self, path: str, pixels: int) -> None:
         def show(event: Event) -> None:
             if isinstance(event, Preview) and event.raster:
                 self.query_bar.set_chip_thumbnail(path, image_of(event.raster))
 
-        self._link.run(MakePreview(path, 128), show, on_error=lambda _: None)
+        self._link.run(MakePreview(path, pixels), show, on_error=lambda _: None)
 
     def _escape(self) -> None:
         """Stop, then clear."""
-        if self.loupe.isVisible():
+        if self.region_picker.isVisible():
+            self.region_picker.hide()
+        elif self.loupe.isVisible():
             self.loupe.hide()
         elif self.session.phase is Phase.RUNNING:
             self.session.stop()
@@ -405,6 +459,41 @@ class MainWindow(QWidget):
         else:
             id_ = view.current_id if view.current_id >= 0 else int(view.selection()[0])
             self.inspector.show_file(self._file_view(id_), view.thumbnail(id_))
+            self._explain(id_)
+            return
+        self._stop_explaining()
+
+    def _stop_explaining(self) -> None:
+        self._link.cancel(self._explain_job)
+        self._explained = ()
+
+    def _explain(self, id_: int) -> None:
+        """Ask why the file in the inspector has its score, once for each score it gets."""
+        session, score = self.session, self.results.model.score_of(id_)
+        assert session.listing is not None
+        if session.query is None or score is None:
+            self._stop_explaining()
+            self.inspector.why.hide()
+            return
+        subject = (session.listing.token, id_, score)
+        if subject == self._explained:
+            return
+        if subject[:2] != self._explained[:2]:  # another file, and not only another score
+            self.inspector.set_explanation(None)
+        self._stop_explaining()
+        self._explained = subject
+
+        def show(event: Event) -> None:
+            if isinstance(event, Explanation):
+                self.inspector.set_explanation(event)
+
+        def settle() -> None:
+            # Whatever went wrong was told of the ranking, or will be; here it means that nothing is said.
+            if not self.inspector.why.said():
+                self.inspector.why.hide()
+
+        request = Explain(session.query, session.listing, id_, session.scorer)
+        self._explain_job = self._link.run(request, show, settle, lambda _: settle())
 
     def _file_view(self, id_: int) -> FileView:
         listing, model = self.session.listing, self.results.model
@@ -497,6 +586,10 @@ class MainWindow(QWidget):
                 theme.icon("similar"), self.tr("Find similar"), lambda: self.find_similar(paths[0])
             )
             similar.setEnabled(_kind_of(paths[0]) is not Kind.TEXT)
+            part = menu.addAction(
+                theme.icon("crop"), self.tr("Find similar to a part …"), lambda: self.find_similar_to_part(paths[0])
+            )
+            part.setEnabled(_kind_of(paths[0]) is Kind.IMAGE)
             menu.addAction(theme.icon("reveal"), self.tr("Show in file manager"), lambda: self.reveal(paths[0]))
         copy = self.tr("Copy path") if len(paths) == 1 else self.tr("Copy %n paths", "", len(paths))
         menu.addAction(theme.icon("copy"), copy, lambda: self.copy_paths(paths))

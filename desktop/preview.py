@@ -560,6 +560,7 @@ class PreviewPane(QWidget):
         self._file: FileView | None = None
         self._facts = Facts()
         self._asked = 0
+        self._moment: float | None = None  # of a clip whose length is not known yet
         self._player: QMediaPlayer | None = None
         self._screen: _Screen | None = None
         self.setBackgroundRole(QPalette.ColorRole.Base)
@@ -623,6 +624,22 @@ class PreviewPane(QWidget):
             self.picture.set_picture(image, (facts.width, facts.height), keep=True)
             self._pages.setCurrentWidget(self.picture)
         self.controls.set_duration(facts.duration)
+        if self._moment is not None:
+            moment, self._moment = self._moment, None
+            self._go_to(moment)
+
+    def show_moment(self, seconds: float) -> None:
+        """Go to a moment of the clip, from its start; a clip that plays goes on from there."""
+        if self._file is None or self._file.kind is not Kind.VIDEO:
+            return
+        if self._facts == Facts():
+            self._moment = seconds  # the frame would be asked for in place of the preview that is still to come
+        else:
+            self._go_to(seconds)
+
+    def _go_to(self, seconds: float) -> None:
+        self.controls.set_seconds(seconds)
+        self._scrub()
 
     def set_frame(self, path: str, image: QImage) -> None:
         """The answer to `frame_wanted`; ignored if another file is shown by now."""
@@ -657,7 +674,7 @@ class PreviewPane(QWidget):
     def _forget(self) -> None:
         self._stop_playing()
         self._scrub_timer.stop()
-        self._file, self._facts, self._asked = None, Facts(), 0
+        self._file, self._facts, self._asked, self._moment = None, Facts(), 0, None
         self.picture.set_picture(QImage())
         self.text.clear()
         self.controls.hide()

@@ -33,6 +33,7 @@ from PySide6.QtGui import (
     QImage,
     QKeyEvent,
     QKeySequence,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
@@ -54,9 +55,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import Kind, Query, format_of
+from core import Aspect, Kind, Query, Region, format_of
 from core.errors import AddressRefused, QueryEmpty, printable
 from desktop import messages, theme
+from desktop.aspects import AspectChoice
 from desktop.drops import Address, Files, Picture, Words, has_picture, meaning, offers_anything
 from desktop.messages import plain_tip
 
@@ -65,10 +67,17 @@ MOST_WORDS = 2_000
 """Characters of one line of words; a judge reads no more of a query anyway."""
 
 
+CHIP_PIXELS, MOST_CHIP_PIXELS = 128, 2048
+"""The longest side of a picture asked for a chip; of one whose part is small, more, so that the part is sharp."""
+
+
 class QueryChip(QWidget):
-    """One picture or clip of the query: its thumbnail, its name, and a way to take it out (×, Delete, Backspace)."""
+    """One picture or clip of the query, or a part of a picture: its thumbnail, its name, and a way to take it out
+    (×, Delete, Backspace). A click, Enter or Space asks for the part of the picture that counts."""
 
     removed = Signal()
+    region_wanted = Signal()
+    """The person wants to say which part of the picture counts."""
     stepped = Signal(int)
     """-1 or +1: an arrow key asks for the neighbour."""
 
@@ -78,15 +87,15 @@ class QueryChip(QWidget):
         super().__init__(parent)
         self.path = path
         self.kind = kind
-        self._name = name
+        self.region: Region | None = None
+        self.name = name
+        """What the file is called here, fit for the window."""
+        self._image = QImage()
         self._thumbnail = QPixmap()
         self._compact = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setToolTip(plain_tip(str(path)))
-        kind_word = self.tr("Clip") if kind is Kind.VIDEO else self.tr("Picture")
-        self.setAccessibleName(self.tr("{kind} in the query: {name}").format(kind=kind_word, name=name))
-        self.setAccessibleDescription(self.tr("Press Delete to take it out."))
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)  # drawn anew when the pointer comes and goes
         self._close = QToolButton(self)
         self._close.setAutoRaise(True)
         self._close.setIcon(theme.icon("close"))
@@ -97,11 +106,40 @@ class QueryChip(QWidget):
         self._close.setAccessibleName(self.tr("Take {name} out of the query").format(name=name))
         self._close.clicked.connect(self.removed)
         self.setFont(theme.normal())
+        self.set_region(None)
+
+    def set_region(self, region: Region | None) -> None:
+        """Stand for a part of the picture, or for all of it."""
+        self.region = region
+        if self.kind is Kind.VIDEO:
+            what, tip = self.tr("Clip in the query: {name}"), self.tr("A clip is always taken as a whole.")
+            keys = self.tr("Press Delete to take it out.")
+        else:
+            what = self.tr("Picture in the query: {name}") if region is None else self.tr("In the query: {name}")
+            tip = self.tr("Click to choose the part of it that counts.")
+            keys = self.tr("Press Enter to choose the part of it that counts, Delete to take it out.")
+        self.setToolTip(plain_tip(f"{self.path}\n{tip}"))
+        self.setAccessibleName(what.format(name=self.text()))
+        self.setAccessibleDescription(keys)
+        self.set_thumbnail(self._image)
         self._fit()
 
+    def text(self) -> str:
+        """What it says: the name, or that it is a part of it."""
+        return self.name if self.region is None else self.tr("part of {name}").format(name=self.name)
+
+    def pixels_wanted(self) -> int:
+        """The longest side that an image for `set_thumbnail` should have."""
+        if self.region is None:
+            return CHIP_PIXELS
+        share = min(self.region.right - self.region.left, self.region.bottom - self.region.top)
+        return min(round(CHIP_PIXELS / max(share, 0.01)), MOST_CHIP_PIXELS)
+
     def set_thumbnail(self, image: QImage) -> None:
-        """Show `image`, whole and sharp on this screen; a null one leaves the kind's glyph."""
-        self._thumbnail = _sharp(image, self.THUMBNAIL, self.devicePixelRatioF())
+        """Show `image`, the whole picture, or the part that counts, sharp on this screen; a null one leaves the
+        kind's glyph."""
+        self._image = image
+        self._thumbnail = _sharp(cut_out(image, self.region), self.THUMBNAIL, self.devicePixelRatioF())
         self.update()
 
     def set_compact(self, compact: bool) -> None:
@@ -115,7 +153,7 @@ class QueryChip(QWidget):
         return self.THUMBNAIL + 4 + 8 + self._text_width() + 4 + 20 + 4
 
     def _text_width(self) -> int:
-        return min(self.fontMetrics().horizontalAdvance(self._name) + 1, self.MOST_TEXT)
+        return min(self.fontMetrics().horizontalAdvance(self.text()) + 1, self.MOST_TEXT)
 
     def _fit(self) -> None:
         width = self.THUMBNAIL + 4 + 4 + 20 + 4 if self._compact else self.width_with_name()
@@ -135,8 +173,18 @@ class QueryChip(QWidget):
                 self.stepped.emit(-1)
             case Qt.Key.Key_Right:
                 self.stepped.emit(1)
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter | Qt.Key.Key_Space if self.kind is Kind.IMAGE:
+                self.region_wanted.emit()
             case _:
                 super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.setAccepted(event.button() is Qt.MouseButton.LeftButton)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        is_click = event.button() is Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint())
+        if is_click and self.kind is Kind.IMAGE:
+            self.region_wanted.emit()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -152,7 +200,10 @@ class QueryChip(QWidget):
         palette = self.palette()
         outline = palette.color(QPalette.ColorRole.Highlight) if self.hasFocus() else Qt.GlobalColor.transparent
         painter.setPen(QPen(outline, 2 if self.hasFocus() else 1))
-        painter.setBrush(palette.color(QPalette.ColorRole.AlternateBase))
+        can_be_pressed = self.kind is Kind.IMAGE and self.underMouse()
+        painter.setBrush(
+            palette.color(QPalette.ColorRole.Light if can_be_pressed else QPalette.ColorRole.AlternateBase)
+        )
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
         place = QRect(4, 4, self.THUMBNAIL, self.THUMBNAIL)
         if self._thumbnail.isNull():
@@ -171,8 +222,19 @@ class QueryChip(QWidget):
         if not self._compact:
             text = QRect(place.right() + 1 + 8, 0, self._text_width(), self.HEIGHT)
             painter.setPen(palette.color(QPalette.ColorRole.Text))
-            elided = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, text.width())
+            elided = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, text.width())
             painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, elided)
+
+
+def cut_out(image: QImage, region: Region | None) -> QImage:
+    """The part of the image that the region is, at least one pixel; all of it without one."""
+    if region is None or image.isNull():
+        return image
+    left, top = round(region.left * image.width()), round(region.top * image.height())
+    left, top = min(left, image.width() - 1), min(top, image.height() - 1)
+    width = max(1, round(region.right * image.width()) - left)
+    height = max(1, round(region.bottom * image.height()) - top)
+    return image.copy(left, top, width, height)
 
 
 def _sharp(image: QImage, side: int, ratio: float) -> QPixmap:
@@ -221,11 +283,17 @@ class _ChipStrip(QScrollArea):
 
     removed = Signal()
     """The person took a chip out."""
+    region_wanted = Signal(object)
+    """The chip (QueryChip) of the picture of which the person wants to choose a part."""
     focus_released = Signal()
     """The words are to take the focus: the person went past the last chip, or took it out."""
 
+    _LEAST = QueryChip.HEIGHT * 2
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._width = 0
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.chips: list[QueryChip] = []
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -245,6 +313,7 @@ class _ChipStrip(QScrollArea):
     def add(self, chip: QueryChip) -> None:
         """Put a chip at the end."""
         chip.removed.connect(lambda: self._take_out(chip))
+        chip.region_wanted.connect(lambda: self.region_wanted.emit(chip))
         chip.stepped.connect(lambda step: self._step_from(chip, step))
         self.chips.append(chip)
         self._row.addWidget(chip)
@@ -264,8 +333,17 @@ class _ChipStrip(QScrollArea):
             chip.set_compact(compact)
         width = sum(chip.width() for chip in self.chips) + gaps
         self._inner.setFixedSize(width, QueryChip.HEIGHT)
-        self.setFixedWidth(min(width, max(room, QueryChip.HEIGHT * 2)))
+        # A wish and no demand: the window could not be made narrower than its chips, which would then shorten.
+        self._width = min(width, max(room, self._LEAST))
+        self.setMaximumWidth(self._width)
+        self.updateGeometry()
         self.setVisible(bool(self.chips))
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._width, QueryChip.HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(self._width, self._LEAST), QueryChip.HEIGHT)
 
     def focus(self, at: int) -> None:
         """Give the chip in place `at` the focus, and bring it into view."""
@@ -337,17 +415,22 @@ class QueryBar(QWidget):
     """
 
     submitted = Signal(object)
-    """A Query that is not empty: Enter or Rank, and every change of its pictures and clips."""
+    """A Query that is not empty: Enter or Rank, and every change of its pictures and clips, of their parts and of the
+    aspect."""
     stopped = Signal()
     cleared = Signal()
     """Nothing is asked any more."""
-    chip_thumbnail_wanted = Signal(object)
-    """The path (str) of a chip; answer with `set_chip_thumbnail`."""
+    chip_thumbnail_wanted = Signal(object, int)
+    """The path (str) of a chip and the longest side in pixels; answer with `set_chip_thumbnail`."""
+    region_wanted = Signal(object)
+    """The chip (QueryChip) of the picture of which the person wants to choose a part; answer with `set_region`."""
     folder_dropped = Signal(object)
     """The path (str) of a folder that was dropped or pasted: it is to be opened, not asked."""
     menu_wanted = Signal()
 
     _HEIGHT = QueryChip.HEIGHT + 4
+    _WIDE = 960
+    """From this width on, in logical pixels, the aspect says that it is one."""
 
     def __init__(self, pasted_folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -358,12 +441,16 @@ class QueryBar(QWidget):
         self.setFont(theme.normal())
         self._build_menu_button()
         self._build_field()
+        self.aspect_choice = AspectChoice(self)
+        self.aspect_choice.setFixedHeight(self._HEIGHT)
+        self.aspect_choice.chosen.connect(self._ask_again)
         self._build_rank_button()
         self._build_message()
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.menu_button)
         row.addWidget(self._field, 1)
+        row.addWidget(self.aspect_choice)
         row.addWidget(self.rank_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 12, 8)
@@ -372,7 +459,8 @@ class QueryBar(QWidget):
         column.addWidget(self._message)
         QWidget.setTabOrder(self.words, self.minus)
         QWidget.setTabOrder(self.minus, self.exclude_button)
-        QWidget.setTabOrder(self.exclude_button, self.rank_button)
+        QWidget.setTabOrder(self.exclude_button, self.aspect_choice)
+        QWidget.setTabOrder(self.aspect_choice, self.rank_button)
         self.setFocusProxy(self.words)
         self.set_running(False)
 
@@ -406,6 +494,7 @@ class QueryBar(QWidget):
         self.exclude_button.toggled.connect(self._show_minus)
         self._strip = _ChipStrip(self)
         self._strip.removed.connect(self._ask_what_is_left)
+        self._strip.region_wanted.connect(self.region_wanted)
         self._strip.focus_released.connect(self.words.setFocus)
         self._field = _Field(self)
         self._field.row.addWidget(self._strip)
@@ -439,12 +528,16 @@ class QueryBar(QWidget):
 
     def query(self) -> Query:
         """What the bar says now; may be empty."""
+        pictures = [chip for chip in self._strip.chips if chip.kind is Kind.IMAGE]
         return Query(
             text=self.words.text(),
-            images=tuple(chip.path for chip in self._strip.chips if chip.kind is Kind.IMAGE),
+            images=tuple(chip.path for chip in pictures),
             videos=tuple(chip.path for chip in self._strip.chips if chip.kind is Kind.VIDEO),
             minus=self.minus.text(),
             instruction=self._instruction,
+            # Without a picture it can't apply, and the same words must stay the same question.
+            aspect=self.aspect_choice.aspect() if self._strip.chips else Aspect.OVERALL,
+            regions=tuple(chip.region for chip in pictures),
         )
 
     def set_query(self, query: Query) -> None:
@@ -453,12 +546,18 @@ class QueryBar(QWidget):
         self.words.setText(query.text)
         self.minus.setText(query.minus)
         self.exclude_button.setChecked(bool(query.minus))
-        wanted = [(path, Kind.VIDEO) for path in query.videos] + [(path, Kind.IMAGE) for path in query.images]
+        self.aspect_choice.set_aspect(query.aspect)
+        wanted: dict[tuple[Path, Kind], Region | None] = dict.fromkeys((path, Kind.VIDEO) for path in query.videos)
+        for path, region in zip(query.images, query.regions, strict=True):
+            wanted[path, Kind.IMAGE] = region
         for chip in [chip for chip in self._strip.chips if (chip.path, chip.kind) not in wanted]:
             self._strip.discard(chip)
-        for path, kind in wanted:
-            if all(chip.path != path for chip in self._strip.chips):
-                self._add_chip(path, kind)
+        for (path, kind), region in wanted.items():
+            known = next((chip for chip in self._strip.chips if chip.path == path), None)
+            if known is None:
+                self._add_chip(path, kind, region)
+            elif known.region != region:
+                self._change_region(known, region)
         self._fit_chips()
 
     def add_files(self, paths: Sequence[str]) -> None:
@@ -483,6 +582,18 @@ class QueryBar(QWidget):
             self.say(refusal)
         if added:
             self.submitted.emit(self.query())
+
+    def set_region(self, path: str, region: Region | None) -> None:
+        """Let a part of a picture count, or all of it again, and ask; ignored if its chip is gone or has it already."""
+        for chip in self._strip.chips:
+            if chip.path == Path(path) and chip.kind is Kind.IMAGE and chip.region != region:
+                self._change_region(chip, region)
+                self._fit_chips()
+                self._ask_again()
+
+    def _ask_again(self) -> None:
+        self.hush()
+        self.submitted.emit(self.query())
 
     def submit(self) -> None:
         """Ask what the bar says, or say that it says nothing."""
@@ -569,15 +680,21 @@ class QueryBar(QWidget):
             sentence = self.tr("{name} is not a picture or clip that Semblance can read.")
         return sentence.format(name=self._name(path))
 
-    def _add_chip(self, path: Path, kind: Kind) -> None:
+    def _add_chip(self, path: Path, kind: Kind, region: Region | None = None) -> None:
         before = self._strip.chips[-1] if self._strip.chips else self.menu_button
         chip = QueryChip(path, kind, self._name(path), self)
+        chip.set_region(region)
         self._strip.add(chip)
         QWidget.setTabOrder(before, chip)
-        self.chip_thumbnail_wanted.emit(str(path))
+        self.chip_thumbnail_wanted.emit(str(path), chip.pixels_wanted())
+
+    def _change_region(self, chip: QueryChip, region: Region | None) -> None:
+        chip.set_region(region)
+        self.chip_thumbnail_wanted.emit(str(chip.path), chip.pixels_wanted())
 
     def _fit_chips(self) -> None:
         """At most half of the field for the chips."""
+        self.aspect_choice.set_applicable(bool(self._strip.chips))
         self._strip.fit(self._field.width() // 2)
 
     def _ask_what_is_left(self) -> None:
@@ -660,6 +777,10 @@ class QueryBar(QWidget):
             self.stopped.emit()
         else:
             self.submit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.aspect_choice.set_compact(self.width() < self._WIDE)
+        super().resizeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -30,6 +30,7 @@ from PySide6.QtCore import (
 from core import Kind, Listing, MediaError
 from desktop.messages import plain_tip
 from desktop.results_order import Ids, NameOrder, best_first, newest_first
+from desktop.score_words import score_meaning
 
 _URI_LIST = "text/uri-list"
 _INLINE_NAMES = 500
@@ -80,7 +81,8 @@ class ResultsModel(QAbstractListModel):
         self.scores: NDArray[np.float32] = np.empty(0, np.float32)
         """By id; NaN is not judged yet."""
         self.ranks: Ids = np.empty(0, np.int32)
-        """By id, as of the last `resort`: the place by score among all that are judged, from 1; 0 is not judged."""
+        """By id, as of the last `resort`: the place by score among all that are judged, from 1; 0 is without a place,
+        because it is not judged or because nothing at all was found: then no file is better than another."""
         self.failed: Mask = np.empty(0, np.bool_)
         """By id."""
         self.order: Ids = np.empty(0, np.int32)
@@ -268,6 +270,8 @@ class ResultsModel(QAbstractListModel):
 
     def _rank(self) -> None:
         judged = np.flatnonzero(~np.isnan(self.scores)).astype(np.int32)
+        if not self.finds_something:
+            judged = judged[:0]
         self._best = best_first(judged, self.scores[judged])
         self.ranks[:] = 0
         self.ranks[self._best] = np.arange(1, len(self._best) + 1, dtype=np.int32)
@@ -330,8 +334,13 @@ class ResultsModel(QAbstractListModel):
     # --- what is known of a file, and of all -----------------------------------------------------------
 
     def rank_of(self, id_: int) -> int | None:
-        """The file's place by score among all that are judged, from 1, whatever is shown; None if not judged."""
+        """The file's place by score among all that are judged, from 1, whatever is shown; None if it has none."""
         return int(self.ranks[id_]) or None
+
+    @property
+    def finds_something(self) -> bool:
+        """Whether any file has a score above 0, so that some are better than others."""
+        return bool((self.scores > 0).any())  # NaN is not
 
     def position_of(self, id_: int) -> int | None:
         """Where the file is shown; None if the filter hides it or it is not there."""
@@ -401,8 +410,12 @@ class ResultsModel(QAbstractListModel):
     def _tip(self, id_: int) -> str:
         assert self.listing is not None
         path = os.fsencode(self.listing.relative_path(id_)).decode("utf-8", "replace")
-        error = self._errors.get(id_)
-        return plain_tip(path if error is None else f"{path}\n{self._words(error)}")
+        score, error = self.score_of(id_), self._errors.get(id_)
+        if error is not None:
+            path = f"{path}\n{self._words(error)}"
+        elif score is not None:
+            path = f"{path}\n{score:.2f}: {score_meaning(score)}"
+        return plain_tip(path)
 
     def _spoken(self, id_: int) -> str:
         kind = {Kind.IMAGE: self.tr("picture"), Kind.VIDEO: self.tr("clip"), Kind.TEXT: self.tr("text")}
@@ -410,8 +423,9 @@ class ResultsModel(QAbstractListModel):
         score, rank, error = self.score_of(id_), self.rank_of(id_), self._errors.get(id_)
         if error is not None:
             parts.append(self._words(error))
-        elif score is not None and rank is not None:
-            parts = [self.tr("rank {rank}").format(rank=rank), self.tr("score {score:.2f}").format(score=score), *parts]
+        elif score is not None:
+            place = [] if rank is None else [self.tr("rank {rank}").format(rank=rank)]
+            parts = [*place, self.tr("score {score:.2f}").format(score=score), *parts]
         return ", ".join(parts)
 
     # --- dragging out ----------------------------------------------------------------------------------

@@ -9,16 +9,26 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLocale, Qt, QTimer, Signal
+from PySide6.QtCore import QLocale, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPalette
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from core import Event, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade
-from core.errors import EngineStopped, MediaError, SemblanceError
+from core import Event, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade, Understood
+from core.errors import EngineStopped, MediaError, SemblanceError, printable
 from desktop import theme
 from desktop.engine_thread import EngineLink
 from desktop.images import image_of
 from desktop.messages import plain_tip, sentence
+from desktop.preview import ElidedLabel
 from desktop.results_model import ResultsModel, Sort
 from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
 from desktop.score_filter import ScoreFilter
@@ -63,8 +73,9 @@ class ResultsPane(QWidget):
         self.view.reduced_motion = theme.reduced_motion()
 
     def _build(self) -> None:
-        self._count = QLabel(self)
+        self._count = ElidedLabel(self)
         self._count.setFont(theme.tabular(theme.normal()))
+        self._count.setMinimumWidth(self._count.fontMetrics().horizontalAdvance(self.tr("%1 results")) + 24)
         self.sort = QComboBox(self)
         self.sort.setAccessibleName(self.tr("Sort by"))
         self.sort.addItem(self.tr("Best first"), Sort.BEST)
@@ -84,11 +95,10 @@ class ResultsPane(QWidget):
             button.setToolTip(self.tr("Show %1").replace("%1", name.lower()))
             button.setAccessibleName(self.tr("Show %1").replace("%1", name.lower()))
             self.kinds[kind] = button
-        self.cells = QSlider(Qt.Orientation.Horizontal, self)
+        self.cells = _SizeSlider(self)
         self.cells.setRange(MIN_CELL, MAX_CELL)
         self.cells.setPageStep(32)
         self.cells.setSingleStep(16)
-        self.cells.setFixedWidth(112)
         self.cells.setToolTip(self.tr("Size of the thumbnails (Ctrl + and Ctrl −)"))
         self.cells.setAccessibleName(self.tr("Size of the thumbnails"))
         header = QHBoxLayout()
@@ -101,6 +111,10 @@ class ResultsPane(QWidget):
         header.addWidget(self.sort)
         header.addSpacing(8)
         header.addWidget(self.cells)
+        self._on_order = ElidedLabel(self)
+        self._on_order.setFont(theme.small())
+        self._on_order.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self._on_order.hide()
         self.score_filter = ScoreFilter(self)
         self.score_filter.hide()
         footer = QHBoxLayout()
@@ -112,6 +126,10 @@ class ResultsPane(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(header)
+        on_order = QHBoxLayout()
+        on_order.setContentsMargins(12, 0, 12, 6)
+        on_order.addWidget(self._on_order)
+        column.addLayout(on_order)
         column.addWidget(hairline(self))
         column.addWidget(self.view, 1)
         column.addWidget(self._foot)
@@ -126,6 +144,7 @@ class ResultsPane(QWidget):
         session.ranking_started.connect(self._start_ranking)
         session.scored.connect(self._set_scores)
         session.failed.connect(self._set_failed)
+        session.understood.connect(self._show_understood)
         session.phase_changed.connect(self._phase_changed)
         view.thumbnails_wanted.connect(self._fetch_thumbnails)
         view.filmstrip_wanted.connect(self._fetch_filmstrip)
@@ -160,7 +179,10 @@ class ResultsPane(QWidget):
         self._refused = error
         self._show_state()
 
-    def _start_ranking(self, _query: Query) -> None:
+    def _start_ranking(self, query: Query) -> None:
+        # With words its line is there at once, still empty, so that nothing moves when the judge answers.
+        self._on_order.setText("")
+        self._on_order.setVisible(bool(query.text))
         self.model.clear_scores()
         self.score_filter.set_minimum(0.0)
         self._choose_sort(Sort.BEST)
@@ -178,6 +200,8 @@ class ResultsPane(QWidget):
         if phase is Phase.NONE:
             self.model.clear_scores()
             self._choose_sort(Sort.NEWEST)
+        if phase is Phase.NONE or (phase is not Phase.RUNNING and not self._on_order.text()):
+            self._on_order.hide()
         if phase is Phase.FINISHED:
             self.hardly_differ.emit(self._scores_hardly_differ())
         self._show_state()
@@ -185,11 +209,28 @@ class ResultsPane(QWidget):
     def _scores_hardly_differ(self) -> bool:
         """Whether nine of ten scores lie within 0.05: then the order is mostly chance."""
         histogram = self.model.histogram(100).astype(float)
-        if histogram.sum() < 12:
+        if histogram.sum() < 12 or not self.model.finds_something:  # of nothing found the header speaks
             return False
         share = np.cumsum(histogram) / histogram.sum()
         low, high = np.searchsorted(share, [0.05, 0.95])
         return bool(high - low <= 5)
+
+    def words_on_order(self) -> str:
+        """What is said of the order: how the words of the query were taken, or that it means nothing."""
+        return "" if self._on_order.isHidden() else self._on_order.text()
+
+    def _show_words_on_order(self, text: str) -> None:
+        self._on_order.setText(text)
+        self._on_order.setVisible(bool(text))
+
+    def _show_understood(self, understood: Understood) -> None:
+        looks, words = (", ".join(map(str, map(printable, said))) for said in (understood.looks, understood.words))
+        parts = []
+        if looks:
+            parts.append(self.tr("Looks: {looks}").format(looks=looks))
+        if words:
+            parts.append(self.tr("Words in names and texts: {words}").format(words=words))
+        self._show_words_on_order(" · ".join(parts))
 
     def _choose_sort(self, sort: Sort) -> None:
         self.sort.setCurrentIndex(self.sort.findData(sort))
@@ -217,8 +258,12 @@ class ResultsPane(QWidget):
             failed = self.tr("%1 can't be scored") if ranked else self.tr("%1 can't be read")
             text += " · " + failed.replace("%1", locale.toString(counts.failed))
         self._count.setText("" if self._refused or counts.listed == 0 else text)
-        self._count.setToolTip(plain_tip(self._session.listing.root) if self._session.listing else "")
-        has_scores = ranked and counts.judged > 0
+        root = self._session.listing.root if self._session.listing else ""
+        self._count.setToolTip(plain_tip("\n".join(part for part in (self._count.text(), root) if part)))
+        finds_something = self.model.finds_something
+        if self._session.phase in (Phase.FINISHED, Phase.STOPPED) and counts.judged > 1 and not finds_something:
+            self._show_words_on_order(self.tr("No result is better than another"))
+        has_scores = ranked and finds_something
         self._foot.setVisible(has_scores)
         self.score_filter.setVisible(has_scores)
         if has_scores:
@@ -345,6 +390,20 @@ class ResultsPane(QWidget):
             listing.path(id_), min(self._session.thumbnail_pixels, FILMSTRIP_PIXELS), FILMSTRIP_FRAMES
         )
         self._filmstrip_job = self._link.run(request, show, on_error=lambda _: None)
+
+
+class _SizeSlider(QSlider):
+    """As long as is good to use, shorter where the header is narrow."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(112, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(56, super().minimumSizeHint().height())
 
 
 def hairline(parent: QWidget) -> QFrame:

@@ -24,6 +24,7 @@ from core import (
     ScanFinished,
     ScanStarted,
     Scored,
+    Understood,
     Unlisted,
 )
 from core.errors import EngineStopped, MediaError
@@ -58,6 +59,8 @@ class Session(QObject):
     """Rows and scores."""
     failed = Signal(object, object)
     """Rows and errors."""
+    understood = Signal(object)
+    """Understood: how the judge took the words, once, near a ranking's start."""
     progressed = Signal(object)
     phase_changed = Signal(object)
     noticed = Signal(object)
@@ -184,6 +187,8 @@ class Session(QObject):
             case Failed():
                 self.failures.update(zip(event.rows, event.errors, strict=True))
                 self.failed.emit(event.rows, event.errors)
+            case Understood():
+                self.understood.emit(event)
             case Progress():
                 self.progressed.emit(event)
             case Notice():

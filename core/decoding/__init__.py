@@ -16,17 +16,17 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decoding.resize import fit, within
+from core.decoding.resize import Box, cut, fit, within
 from core.errors import FileEmpty, FileMisnamed, FileUnsupported, media_error_from_os
-from core.media import WHOLE_FILE, Decoded, Facts, Format, Kind, PixelPolicy, fingerprint, format_of
+from core.media import WHOLE_FILE, Decoded, Facts, Format, Kind, PixelPolicy, Region, fingerprint, format_of
 
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """Part of every judge's identity. Raise it when the pixels or the text that `decode` gives of a file change."""
 
 THUMBNAIL_CHARACTERS = 800
@@ -34,6 +34,8 @@ PREVIEW_CHARACTERS = 200_000
 DOCUMENT_CHARACTERS = 2**20
 
 Pixels = NDArray[np.uint8]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Preview:
 
     raster: Raster | None
     text: str
-    """What a text document says, or a picture's embedded caption, title and keywords."""
+    """What a text document says, or the caption, title and keywords in a picture or clip."""
     facts: Facts
     kind: Kind
     format: str
@@ -132,10 +134,17 @@ class View:
     """Whether one frame that shows what the clip is about is wanted, in place of evenly spaced ones."""
     scaled: bool = False
     """Whether a decoder may produce reduced pixels where that is faster."""
+    margin: float = 2.0
+    """How many times the wanted width and height such reduced pixels have at least, before they are filtered."""
+    region: Region | None = None
+    """The part of every frame that a judge wants, cut out before it is reduced; None: all. A thumbnail is of all."""
     faithful: bool = False
     """For a person's eye: colour profiles are honoured and the finest filter is used."""
     characters: int = DOCUMENT_CHARACTERS
     """The most characters of a text."""
+    everything: bool = False
+    """Whether all that is written in a picture or clip is its text: camera, lens, author, place, not the caption
+    alone."""
     details: bool = False
     thumbnail: int = 0
     """Longest side of a thumbnail to be made as well, if what was decoded suffices for it; 0: none."""
@@ -147,6 +156,10 @@ class View:
         if self.max_side:
             width, height = within(width, height, self.max_side)
         return width, height
+
+    def box(self, width: int, height: int) -> Box:
+        """The wanted part of an upright frame of this size."""
+        return cut(self.region, width, height) if self.region else (0, 0, width, height)
 
 
 @dataclass(frozen=True)
@@ -168,11 +181,15 @@ Decoder = Callable[[Source, View], Seen]
 # --- what callers ask for ----------------------------------------------------------------------------
 
 
-def decode(path: str, policy: PixelPolicy, *, thumbnail: tuple[int, str] | None = None) -> Decoded:
+def decode(
+    path: str, policy: PixelPolicy, *, region: Region | None = None, thumbnail: tuple[int, str] | None = None
+) -> Decoded:
     """The file as a judge with this policy sees it, and the fingerprint of the very bytes that were decoded.
 
-    `thumbnail` = (longest side, cache folder): leave the thumbnail in the cache too, if it is not there yet and
-    what is decoded anyway suffices for it. Raises MediaError.
+    `region`: only this part of a picture, or of a clip's frames, with up to the policy's pixels of its own; the
+    facts are of the part, the fingerprint and the words of the whole file. A text has none.
+    `thumbnail` = (longest side, cache folder): leave the thumbnail of the whole in the cache too, if it is not there
+    yet and what is decoded anyway suffices for it. Raises MediaError.
     """
     with _opened(path) as (source, status):
         source, digest = _fingerprinted(source)
@@ -181,6 +198,9 @@ def decode(path: str, policy: PixelPolicy, *, thumbnail: tuple[int, str] | None 
             max_pixels=policy.max_pixels,
             frames=policy.frames,
             scaled=policy.scaled,
+            margin=policy.margin,
+            region=region,
+            everything=True,
             thumbnail=thumbnail[0] if thumbnail and place else 0,
         )
         seen = _decoder(source.format)(source, view)
@@ -190,6 +210,19 @@ def decode(path: str, policy: PixelPolicy, *, thumbnail: tuple[int, str] | None 
 
             thumbnails.save(place, Thumbnail(seen.thumbnail, "", seen.facts, kind))
         return Decoded(digest, kind, seen.frames, seen.times, seen.text, seen.facts)
+
+
+def decode_and_extract(
+    path: str,
+    policy: PixelPolicy,
+    extract: Callable[[Decoded], T],
+    *,
+    region: Region | None = None,
+    thumbnail: tuple[int, str] | None = None,
+) -> tuple[Decoded, T]:
+    """What `decode` gives, less its frames, and what `extract` made of it while it had them. Raises MediaError."""
+    decoded = decode(path, policy, region=region, thumbnail=thumbnail)
+    return replace(decoded, frames=None), extract(decoded)
 
 
 def make_thumbnail(path: str, pixels: int, cache: str | None) -> Thumbnail:

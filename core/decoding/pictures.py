@@ -16,13 +16,14 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, cast
-from xml.etree import ElementTree
+from math import ceil, floor
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from core.decoding import Pixels, Raster, Seen, Source, View
+from core.decoding import Pixels, Raster, Seen, Source, View, metadata
+from core.decoding.resize import Box
 from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError
 from core.media import Facts
 
@@ -67,36 +68,71 @@ def decode_picture(source: Source, view: View) -> Seen:
 
 
 def _seen(image: Image.Image, view: View) -> Seen:
-    full = image.size
-    wanted = view.size(*full)
-    if view.scaled:
-        # Twice the wanted size leaves the final filter enough to work with: the error is below one level on average.
-        image.draft(image.mode, (2 * wanted[0], 2 * wanted[1]))
-    _check_size(image, full)
+    stored = image.size
+    if view.scaled and image.format in ("JPEG", "MPO"):
+        _draft(image, view)
+    _check_size(image, stored)
     colours = _colours(image) if view.details else ""  # loading makes RGB of a palette or of 16 bits
     image.load()
     # Only now: a PNG may carry its EXIF after the pixels, and a TIFF is turned by loading it.
     orientation = _orientation(image)
-    turned = orientation in (5, 6, 7, 8)
-    if view.faithful:
-        frame = _for_a_person(image, wanted)
-    else:
-        gap = 3.0 if view.scaled else None
-        frame = _resized(_opaque(image), wanted, Image.Resampling.BICUBIC, gap).convert("RGB")
+    full = _turned_size(stored, orientation)
+    box = view.box(*full)
+    size = box[2] - box[0], box[3] - box[1]
     thumbnail = None
     if view.thumbnail:
-        small = View(max_side=view.thumbnail).size(*full)
+        small = _turned_size(View(max_side=view.thumbnail).size(*full), orientation)
         if image.width >= small[0] and image.height >= small[1]:
-            thumbnail = Raster.of(_upright(_for_a_person(image, small), orientation))
+            thumbnail = Raster.of(_pixels(_turned(_for_a_person(image, small, Image.Resampling.BICUBIC), orientation)))
+    if view.region:
+        frame = _cut_out(_turned(_opaque(image), orientation), full, box, view)
+    else:
+        frame = _turned(_reduced(image, _turned_size(view.size(*full), orientation), view), orientation)
     return Seen(
         format=_NAMES.get(image.format or "", image.format or ""),
-        frames=_upright(frame, orientation)[np.newaxis],
+        frames=_pixels(frame)[np.newaxis],
         times=(0.0,),
-        text=_caption(image),
-        facts=Facts(full[1], full[0]) if turned else Facts(*full),
+        text=metadata.picture_words(image, everything=view.everything),
+        facts=Facts(*size),
         details=_details(image, colours) if view.details else (),
         thumbnail=thumbnail,
     )
+
+
+def _draft(image: Image.Image, view: View) -> None:
+    """Have a JPEG decoded at the smallest DCT scale that leaves `view.margin` times the wanted size."""
+    orientation = _orientation(image)
+    width, height = _turned_size(image.size, orientation)
+    left, top, right, bottom = view.box(width, height)
+    wanted = view.size(right - left, bottom - top)
+    whole = (
+        ceil(view.margin * width * wanted[0] / (right - left)),
+        ceil(view.margin * height * wanted[1] / (bottom - top)),
+    )
+    image.draft(image.mode, _turned_size(whole, orientation))
+
+
+def _reduced(image: Image.Image, size: tuple[int, int], view: View) -> Image.Image:
+    """The image in RGB at that size, for a judge or for a person's eye."""
+    if view.faithful:
+        return _for_a_person(image, size, Image.Resampling.LANCZOS)
+    return _resized(_opaque(image), size, Image.Resampling.BICUBIC, _gap(view)).convert("RGB")
+
+
+def _gap(view: View) -> float | None:
+    return 3.0 if view.scaled else None
+
+
+def _cut_out(image: Image.Image, full: tuple[int, int], box: Box, view: View) -> Image.Image:
+    """The box (in pixels of the `full` size) of an upright image, which may be drafted, at the size wanted of it."""
+    left, right = (x * image.width / full[0] for x in (box[0], box[2]))
+    top, bottom = (y * image.height / full[1] for y in (box[1], box[3]))
+    # Cut first, so that what is beside the region has no part in it; of a draft, to the next whole pixel.
+    x, y = floor(left), floor(top)
+    part = image.crop((x, y, ceil(right), ceil(bottom)))
+    inner = left - x, top - y, right - x, bottom - y
+    size = view.size(box[2] - box[0], box[3] - box[1])
+    return part.resize(size, Image.Resampling.BICUBIC, inner, _gap(view)).convert("RGB")
 
 
 # --- from a file to an image -------------------------------------------------------------------------
@@ -193,13 +229,13 @@ def _resized(image: Image.Image, size: tuple[int, int], resample: Image.Resampli
     return image if image.size == size else image.resize(size, resample, reducing_gap=gap)
 
 
-def _for_a_person(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _for_a_person(image: Image.Image, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
     """RGB at that size as a screen should show it: its embedded profile converted to sRGB."""
     profile = image.info.get("icc_profile")
     # A profile speaks of the stored colours, so CMYK stays CMYK until it is applied.
     if not (profile and image.mode == "CMYK"):
         image = _opaque(image)
-    image = _resized(image, size, Image.Resampling.LANCZOS, 3.0)
+    image = _resized(image, size, resample, 3.0)
     if profile:
         try:
             return ImageCms.applyTransform(image, _to_srgb(profile, image.mode)) or image.convert("RGB")
@@ -231,82 +267,22 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Pixels:
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    """The image upright."""
     turn = _TRANSPOSITIONS.get(orientation)
-    return np.ascontiguousarray(image if turn is None else image.transpose(turn))
+    return image if turn is None else image.transpose(turn)
 
 
-# --- what else the file says -------------------------------------------------------------------------
-
-CAPTION_BYTES = 4096
-_CAMERA_DEFAULTS = frozenset({"olympus digital camera", "sony dsc", "digital camera", "default", "untitled", "dav"})
-_XP_TITLE, _XP_COMMENT, _XP_KEYWORDS, _XP_SUBJECT = 0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F
-_XMP_BYTES = 2**18
-_DC, _RDF = "{http://purl.org/dc/elements/1.1/}", "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+def _turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """A stored size upright, or an upright one as stored."""
+    return (size[1], size[0]) if orientation in (5, 6, 7, 8) else size
 
 
-def _caption(image: Image.Image) -> str:
-    """The embedded titles, captions and keywords, one a line, each once."""
-    said: dict[str, None] = {}
-    for read in (_exif_words, _png_words, _xmp_words, _iptc_words):
-        try:
-            for words in read(image):
-                line = " ".join(words.replace("\0", " ").split())
-                if line and line.casefold() not in _CAMERA_DEFAULTS:
-                    said.setdefault(line)
-        except Exception:  # metadata is hostile too, and never costs the picture
-            continue
-    return "\n".join(said).encode("utf-8", "replace")[:CAPTION_BYTES].decode("utf-8", "ignore")
+def _pixels(image: Image.Image) -> Pixels:
+    return np.ascontiguousarray(image)
 
 
-def _exif_words(image: Image.Image) -> Iterator[str]:
-    exif = image.getexif()
-    if words := exif.get(ExifTags.Base.ImageDescription):
-        yield _unlatin(words)
-    for tag in (_XP_TITLE, _XP_SUBJECT, _XP_COMMENT, _XP_KEYWORDS):
-        if isinstance(words := exif.get(tag), bytes):
-            yield words.decode("utf-16-le", "ignore")
-
-
-def _unlatin(words: str | bytes) -> str:
-    """Text that Pillow read as Latin-1, as the UTF-8 that most programs write."""
-    raw = words.encode("latin-1") if isinstance(words, str) else words
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _png_words(image: Image.Image) -> Iterator[str]:
-    for key in ("Title", "Description", "Comment"):
-        if isinstance(words := image.info.get(key), str):
-            yield words
-
-
-def _xmp_words(image: Image.Image) -> Iterator[str]:
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    if isinstance(packet, str):
-        packet = packet.encode()
-    packet = packet.strip(b"\0 \r\n\t")
-    # Entities are the one way an XML text of this size grows without bound, and no XMP uses them.
-    if not packet or len(packet) > _XMP_BYTES or b"<!" in packet:
-        return
-    root = ElementTree.fromstring(packet)
-    for name in ("title", "description", "subject"):
-        for element in root.iter(_DC + name):
-            items = [item.text or "" for item in element.iter(_RDF + "li")]
-            yield ", ".join(items) if name == "subject" else (items or [element.text or ""])[0]
-
-
-def _iptc_words(image: Image.Image) -> Iterator[str]:
-    if "photoshop" not in image.info and 33723 not in getattr(image, "tag_v2", {}):
-        return
-    from PIL import IptcImagePlugin
-
-    records = IptcImagePlugin.getiptcinfo(cast(ImageFile.ImageFile, image)) or {}
-    for key in ((2, 5), (2, 120), (2, 25)):
-        found = records.get(key, [])
-        yield ", ".join(_unlatin(words) for words in (found if isinstance(found, list) else [found]))
+# --- what a person may want to know ------------------------------------------------------------------
 
 
 def _colours(image: Image.Image) -> str:
@@ -345,16 +321,11 @@ def _metadata_rows(image: Image.Image) -> Iterator[tuple[str, str]]:
         yield "Frames", str(count)
     exif = image.getexif()
     taken = exif.get_ifd(ExifTags.IFD.Exif)
-    maker, model = (_words(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
-    yield "Camera", model if model.startswith(maker) else f"{maker} {model}"
-    yield "Lens", _words(taken.get(ExifTags.Base.LensModel))
-    moment = _words(taken.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime))
+    yield "Camera", metadata.camera(exif)
+    yield "Lens", metadata.exif_words(taken.get(ExifTags.Base.LensModel))
+    moment = metadata.exif_words(taken.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime))
     yield "Taken", re.sub(r"^(\d{4}):(\d\d):(\d\d)", r"\1-\2-\3", moment)
     yield "Exposure", " · ".join(_exposure(taken))
-
-
-def _words(value: object) -> str:
-    return _unlatin(value).strip("\0 ") if isinstance(value, str) else ""
 
 
 def _exposure(taken: Any) -> Iterator[str]:

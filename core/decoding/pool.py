@@ -30,7 +30,7 @@ from pebble import ProcessExpired, ProcessPool
 from core import decoding
 from core.decoding import Preview, Raster, Thumbnail
 from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, MediaError
-from core.media import Decoded, PixelPolicy
+from core.media import Decoded, PixelPolicy, Region
 
 T = TypeVar("T")
 
@@ -90,9 +90,32 @@ class DecodingPool:
         self._all = tuple(self._idle)
         self._closed = False
 
-    def decode(self, path: str, policy: PixelPolicy, *, thumbnail: tuple[int, str] | None = None) -> Task[Decoded]:
+    def decode(
+        self,
+        path: str,
+        policy: PixelPolicy,
+        *,
+        region: Region | None = None,
+        thumbnail: tuple[int, str] | None = None,
+    ) -> Task[Decoded]:
         """`core.decoding.decode` in a worker."""
-        return self._submit(decoding.decode, path, policy, thumbnail=thumbnail)
+        return self._submit(decoding.decode, path, policy, region=region, thumbnail=thumbnail)
+
+    def extract(
+        self,
+        path: str,
+        policy: PixelPolicy,
+        extract: Callable[[Decoded], T],
+        *,
+        region: Region | None = None,
+        thumbnail: tuple[int, str] | None = None,
+    ) -> Task[tuple[Decoded, T]]:
+        """`core.decoding.decode_and_extract` in a worker, so that no pixels travel.
+
+        `extract` and what it returns are pickled: a module's function, or a bound method of a small object. What it
+        raises, if not a MediaError, counts as a decoder's bug: FileDamaged, and a line in the log.
+        """
+        return self._submit(decoding.decode_and_extract, path, policy, extract, region=region, thumbnail=thumbnail)
 
     def thumbnail(self, path: str, pixels: int, cache: str | None) -> Task[Thumbnail]:
         """`core.decoding.make_thumbnail` in a worker."""
@@ -181,6 +204,8 @@ class DecodingPool:
                 self._start(worker, task)
                 return
             outcome = _Outcome(error=DecodingCrashed())
+        except Exception as error:  # what was to be done, or what came of it, can't be pickled
+            outcome = _bug(error)
         if outcome.trace:
             logger.warning("Unexpected error in a decoder, given %r:\n%s", task._arguments, outcome.trace)
         with self._lock:
@@ -212,7 +237,10 @@ class _Worker:
                     return None
                 if pool is None:
                     pool = self._pool = ProcessPool(
-                        max_workers=1, initializer=_prepare, context=multiprocessing.get_context("spawn")
+                        max_workers=1,
+                        initializer=exec,
+                        initargs=(_BEGINNING,),
+                        context=multiprocessing.get_context("spawn"),
                     )
                 with suppress(RuntimeError):  # the process died while idle: once more, with a new one
                     return pool.schedule(function, args=arguments, timeout=self._time_limit)
@@ -273,10 +301,28 @@ def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...], named: di
     except MediaError as error:
         return _Outcome(error=error)
     except Exception as error:  # hostile files make decoders raise anything
-        return _Outcome(error=FileDamaged(detail=f"{type(error).__name__}: {error}"), trace=traceback.format_exc())
+        return _bug(error)
 
 
-def _prepare() -> None:
+def _bug(error: Exception) -> _Outcome:
+    trace = "".join(traceback.format_exception(error))
+    return _Outcome(error=FileDamaged(detail=f"{type(error).__name__}: {error}"), trace=trace)
+
+
+# The pool is the parallelism. Within a worker, OpenCV's threads and those of OpenBLAS, which spin while they wait,
+# would only take the other workers' cores.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+# What a worker begins with. OpenBLAS reads its setting when numpy is loaded, and to find a function of this module,
+# pickle would load it, so it is a text: until it runs, a worker has loaded nothing of ours.
+_BEGINNING = f"""
+import os
+os.environ.update({_ONE_THREAD!r})
+from core.decoding.pool import prepare_worker
+prepare_worker()
+"""
+
+
+def prepare_worker() -> None:
     """Make a fresh process a worker."""
     # Pebble ends workers by SIGTERM and has Python handle it, which waits for C code to return; the default doesn't.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

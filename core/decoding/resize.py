@@ -1,8 +1,13 @@
-"""Which size a frame is reduced to: arithmetic on whole numbers, the same on every machine."""
+"""Which part of a frame is taken and to which size it is reduced: in whole pixels, the same on every machine."""
 
 from __future__ import annotations
 
 from math import isqrt
+
+from core.media import Region
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom edge in pixels, from the upper left corner."""
 
 
 def fit(width: int, height: int, max_pixels: int) -> tuple[int, int]:
@@ -22,3 +27,9 @@ def within(width: int, height: int, max_side: int) -> tuple[int, int]:
     if longest <= max_side:
         return width, height
     return max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
+
+
+def cut(region: Region, width: int, height: int) -> Box:
+    """The region in the nearest whole pixels of a frame of that size; at least one pixel."""
+    left, top = min(round(region.left * width), width - 1), min(round(region.top * height), height - 1)
+    return left, top, max(left + 1, round(region.right * width)), max(top + 1, round(region.bottom * height))

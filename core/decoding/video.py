@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
 
-from core.decoding import Pixels, Raster, Seen, Source, View
+from core.decoding import Pixels, Raster, Seen, Source, View, metadata
 from core.errors import FileDamaged, FileTooLarge, FileUnsupported
 from core.media import Facts
 
@@ -63,7 +63,7 @@ def decode_clip(source: Source, view: View) -> Seen:
     """The wanted frames of the clip; fewer if it is shorter, or broken towards its end. Raises MediaError."""
     with _opened(source) as container:
         clip = _Clip(container)
-        small = replace(view, max_side=view.thumbnail, max_pixels=0)
+        small = View(max_side=view.thumbnail)
         frames, times, thumbnail = [], [], None
         for time, frame in clip.typical() if view.typical else clip.frames_at(_moments(view, clip.duration)):
             frames.append(clip.rendered(frame, view))
@@ -76,7 +76,8 @@ def decode_clip(source: Source, view: View) -> Seen:
             format=_container_name(container, source),
             frames=np.stack(frames),
             times=tuple(times),
-            facts=Facts(*clip.size, clip.duration),
+            text=metadata.clip_words(container.metadata, clip.tags, everything=view.everything),
+            facts=Facts(*clip.size(view), clip.duration),
             details=tuple(clip.details()) if view.details else (),
             thumbnail=None if thumbnail is None else Raster.of(thumbnail),
         )
@@ -133,20 +134,33 @@ class _Clip:
     def _duration(self) -> float:
         if self._stream.duration:
             return float(self._stream.duration * self._base)
-        if self._container.duration:
-            return self._container.duration / av.time_base
-        # A recording that was never finished says nothing: what is there has to be counted.
+        known = (self._container.duration or 0) / av.time_base
+        if known and not self._start:
+            return known
+        # A recording that was never finished says nothing, and one that begins late may say when it ends in place of
+        # how long it is: what is there has to be counted, if possible from the last keyframe on.
         end = self._start
         with suppress(av.error.FFmpegError):
+            if known:
+                self._container.seek(self._start + int(known / self._base), stream=self._stream)
             for packet in self._container.demux(self._stream):
                 end = max(end, (_stamp(packet) or 0) + (packet.duration or 0))
         return float((end - self._start) * self._base)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height as shown: pixels made square, and upright once a frame was decoded."""
+    def tags(self) -> dict[str, str]:
+        """What the picture track says of itself."""
+        return self._stream.metadata
+
+    def size(self, view: View) -> tuple[int, int]:
+        """Width and height of what the view takes of the clip as shown: pixels made square, and upright once a
+        frame was decoded."""
+        left, top, right, bottom = view.box(*self._shown(self._rotation))
+        return right - left, bottom - top
+
+    def _shown(self, rotation: int) -> tuple[int, int]:
         width, height = self._square(self._context.width, self._context.height)
-        return (height, width) if self._rotation % 180 else (width, height)
+        return (height, width) if rotation % 180 else (width, height)
 
     def _square(self, width: int, height: int) -> tuple[int, int]:
         shape = self._stream.sample_aspect_ratio
@@ -247,14 +261,22 @@ class _Clip:
     # --- showing them ---
 
     def rendered(self, frame: VideoFrame, view: View) -> Pixels:
-        """The frame as RGB, square pixels, upright, at the size the view wants."""
-        width, height = view.size(*self._square(self._context.width, self._context.height))
+        """What the view takes of the frame: RGB, square pixels, upright, at the size it wants."""
+        shown = self._shown(frame.rotation)
+        left, top, right, bottom = view.box(*shown)
+        wanted = view.size(right - left, bottom - top)
+        # The whole frame is brought to the scale at which its part has the wanted size.
+        whole = round(shown[0] * wanted[0] / (right - left)), round(shown[1] * wanted[1] / (bottom - top))
+        width, height = (whole[1], whole[0]) if frame.rotation % 180 else whole
         colours = None
         if frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb:
             # What players assume: high definition is BT.709, what is smaller BT.601.
             colours = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
         rgb = frame.reformat(width, height, "rgb24", colours, interpolation=_FILTER, threads=1).to_ndarray()
-        return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)), dtype=np.uint8)
+        upright = np.rot90(rgb, round(frame.rotation / 90))
+        x = min(round(left * whole[0] / shown[0]), whole[0] - wanted[0])
+        y = min(round(top * whole[1] / shown[1]), whole[1] - wanted[1])
+        return np.ascontiguousarray(upright[y : y + wanted[1], x : x + wanted[0]], dtype=np.uint8)
 
     def details(self) -> Iterator[tuple[str, str]]:
         yield "Codec", self._context.codec.canonical_name

@@ -19,7 +19,7 @@ from core.query import Query
 
 Scores = NDArray[np.float32]
 """0..1, NaN where there is none."""
-Evidence = NDArray[np.float16]
+Evidence = NDArray[np.float32]
 """(documents, columns): what a question learnt of each document, kept with its score. See `Question.columns`."""
 
 
@@ -106,6 +106,8 @@ class Question(Protocol):
 
     columns: int
     """Numbers of evidence a document; 0 for a judge whose scores are all there is to know."""
+    reads_names: bool
+    """Whether `with_names` has anything to add."""
     understood: Understood | None
 
     def judge(self, documents: Sequence[Document]) -> tuple[Scores, Evidence]:

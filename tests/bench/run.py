@@ -14,8 +14,19 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PARTS = ("listing", "first_paint", "big_pictures", "window_gaps", "grid_paint")
+ROOT = Path(__file__).parents[2]
+PARTS = (
+    "looks",
+    "same_picture",
+    "look_words",
+    "words",
+    "matcher_speed",
+    "listing",
+    "first_paint",
+    "big_pictures",
+    "window_gaps",
+    "grid_paint",
+)
 
 
 def main(parts: tuple[str, ...]) -> None:
@@ -35,7 +46,7 @@ def main(parts: tuple[str, ...]) -> None:
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores", flush=True)
     try:
         for part in parts:
-            subprocess.run([sys.executable, str(HERE / f"{part}.py")], env=environment, check=False)
+            subprocess.run([sys.executable, "-m", f"tests.bench.{part}"], cwd=ROOT, env=environment, check=False)
     finally:
         if screen is not None:
             screen.terminate()

@@ -49,7 +49,7 @@ def listed(folder: Path) -> Listing:
     return listing
 
 
-def read(listing: Listing, row: int, fingerprint: bytes = b"", feature: bytes = b"") -> FileRead:
+def read(listing: Listing, row: int, fingerprint: bytes = b"", feature: bytes = b"", detail: bytes = b"") -> FileRead:
     return FileRead(
         listing.folders[listing.folder[row]],
         listing.names[row],
@@ -59,13 +59,19 @@ def read(listing: Listing, row: int, fingerprint: bytes = b"", feature: bytes = 
         Kind.IMAGE,
         Facts(4, 3),
         feature,
+        detail,
     )
+
+
+SCORES = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+EVIDENCE = np.array([[0.1, 1], [0.2, 0], [0.3, 0.5], [0.4, 0.25]], np.float32)
 
 
 def keep(catalog: Catalog, listing: Listing, query: bytes = b"q") -> list[int]:
     with catalog.writing():
-        contents = catalog.save_files([read(listing, row, feature=b"f%d" % row) for row in range(4)], "colours 1")
-        catalog.save_scores("judge", query, contents, [0.1, 0.2, 0.3, 0.4])
+        files = [read(listing, row, feature=b"f%d" % row, detail=b"d%d" % row) for row in range(4)]
+        contents = catalog.save_files(files, "colours 1")
+        catalog.save_scores("judge", query, contents, SCORES, EVIDENCE)
     return contents
 
 
@@ -75,15 +81,50 @@ def test_what_was_read_and_scored_is_known_again(catalog: Catalog, folder: Path)
     resolved, failures = catalog.resolve(listing, 0, 4, decoding=1)
     assert resolved.tolist() == contents
     assert failures == {}
-    assert catalog.scores("judge", b"q").of(resolved).tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    scores, evidence = catalog.scores("judge", b"q", 2).of(resolved)
+    assert scores.tolist() == SCORES.tolist()
+    assert evidence.tolist() == EVIDENCE.tolist()
     assert catalog.features("colours 1", contents[1:3]) == {contents[1]: b"f1", contents[2]: b"f2"}
+    assert catalog.details("colours 1", contents[:1]) == {contents[0]: (b"f0", b"d0")}
+
+
+def test_scores_with_other_evidence_than_is_asked_for_do_not_count(catalog: Catalog, folder: Path) -> None:
+    contents = np.array(keep(catalog, listed(folder)))
+    scores, evidence = catalog.scores("judge", b"q", 3).of(contents)
+    assert np.isnan(scores).all()
+    assert evidence.shape == (4, 3)
+
+
+def test_what_is_learnt_again_replaces_what_was_kept(catalog: Catalog, folder: Path) -> None:
+    listing = listed(folder)
+    contents = keep(catalog, listing)
+    with catalog.writing():
+        again = catalog.save_files([read(listing, 0, feature=b"better", detail=b"longer")], "colours 1")
+    assert again == contents[:1]
+    assert catalog.details("colours 1", again) == {contents[0]: (b"better", b"longer")}
+
+
+def test_the_catalog_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite3"
+    path.write_bytes((Path(__file__).parents[1] / "data" / "catalog-1.sqlite3").read_bytes())
+    listing = Listing("/photos")
+    columns = np.zeros(3, np.int32), ["a.jpg", "b.jpg", "c.jpg"], np.zeros(3, np.uint8)
+    listing.append(Listed(0, ["/photos"], *columns, np.full(3, 10, np.int64), np.full(3, 20, np.int64)))
+    with Catalog(path) as catalog:
+        contents, failures = catalog.resolve(listing, 0, 3, decoding=1)
+        assert (contents > 0).tolist() == [True, True, False]
+        assert failures == {2: FileDamaged(detail="cut")}
+        with catalog.writing():
+            catalog.save_scores("judge", b"q", contents[:2].tolist(), SCORES[:2], EVIDENCE[:2])
+        assert len(catalog.scores("judge", b"q", 2).contents) == 2
 
 
 def test_judges_queries_and_extractors_do_not_mix(catalog: Catalog, folder: Path) -> None:
     contents = np.array(keep(catalog, listed(folder)))
-    assert np.isnan(catalog.scores("other", b"q").of(contents)).all()
-    assert np.isnan(catalog.scores("judge", b"other").of(contents)).all()
+    assert np.isnan(catalog.scores("other", b"q", 2).of(contents)[0]).all()
+    assert np.isnan(catalog.scores("judge", b"other", 2).of(contents)[0]).all()
     assert catalog.features("colours 2", contents) == {}
+    assert catalog.details("colours 2", contents) == {}
 
 
 def test_an_edited_file_is_no_longer_known(catalog: Catalog, folder: Path) -> None:
@@ -118,7 +159,7 @@ def test_a_transaction_is_kept_whole_or_not_at_all(catalog: Catalog, folder: Pat
     listing = listed(folder)
     with pytest.raises(ZeroDivisionError), catalog.writing():
         contents = catalog.save_files([read(listing, 0)], "")
-        catalog.save_scores("judge", b"q", contents, [0.5])
+        catalog.save_scores("judge", b"q", contents, SCORES[:1], EVIDENCE[:1])
         _ = 1 / 0
     assert catalog.content_of(b"a.jpg") == 0
     keep(catalog, listing)  # and the next one works
@@ -130,20 +171,25 @@ def test_known_scores_are_looked_up_exactly(kept: dict[int, float], asked: list[
     from core.catalog import KnownScores
 
     ids = sorted(kept)
-    known = KnownScores(np.array(ids, np.int64), np.array([kept[i] for i in ids], np.float32))
+    values = np.array([kept[i] for i in ids], np.float32)
+    known = KnownScores(np.array(ids, np.int64), values, np.stack([values, 1 - values], axis=1))
     wanted = asked + ids[::2]
-    found = known.of(np.array(wanted, np.int64))
-    for content, score in zip(wanted, found, strict=True):
-        assert score == kept[content] if content in kept else np.isnan(score)
+    scores, evidence = known.of(np.array(wanted, np.int64))
+    for content, score, (same, rest) in zip(wanted, scores, evidence, strict=True):
+        if content in kept:
+            assert score == same == kept[content]
+            assert rest == np.float32(1) - np.float32(kept[content])
+        else:
+            assert np.isnan([score, same, rest]).all()
 
 
 def test_two_programs_share_one_catalog(tmp_path: Path, folder: Path) -> None:
     listing = listed(folder)
     with Catalog(tmp_path / "c.sqlite3") as one, Catalog(tmp_path / "c.sqlite3") as other:
         keep(one, listing)
-        assert len(other.scores("judge", b"q").contents) == 4
+        assert len(other.scores("judge", b"q", 2).contents) == 4
         keep(other, listing, b"q2")
-        assert len(one.scores("judge", b"q2").contents) == 4
+        assert len(one.scores("judge", b"q2", 2).contents) == 4
 
 
 def test_a_writer_waits_for_another_and_says_so_in_time(tmp_path: Path, folder: Path) -> None:
@@ -184,14 +230,14 @@ def test_a_damaged_catalog_is_set_aside_never_deleted(tmp_path: Path, folder: Pa
         error = catalog.notice
         if error is None:  # its damage shows only when it is read
             with pytest.raises(CatalogDamaged) as caught:
-                catalog.scores("judge", b"q")
+                catalog.scores("judge", b"q", 2)
                 catalog.resolve(listing, 0, 4, 1)
                 keep(catalog, listing)
             error = caught.value
         assert isinstance(error, CatalogDamaged)
         assert Path(str(error.data["kept"])).read_bytes() == broken
         keep(catalog, listing)
-        assert len(catalog.scores("judge", b"q").contents) == 4
+        assert len(catalog.scores("judge", b"q", 2).contents) == 4
     finally:
         catalog.close()
 
@@ -235,5 +281,5 @@ def test_a_catalog_locked_at_the_start_is_used_once_it_is_free(
         other.execute("ROLLBACK")
         keep(catalog, listed(folder))
         assert catalog.notice is None
-        assert len(catalog.scores("judge", b"q").contents) == 4
+        assert len(catalog.scores("judge", b"q", 2).contents) == 4
     other.close()

@@ -178,7 +178,7 @@ def test_every_option_reaches_the_engine(folder, say):
     say("rank", folder, *options.split(), "--scorer", "other", engine=engine)
     query = engine.asked.query
     assert (query.text, query.minus, query.instruction) == ("red", "blue", "Match")
-    assert [str(path) for path in query.references] == ["z.mp4", "x.png", "y.png"]
+    assert [str(reference.path) for reference in query.references] == ["z.mp4", "x.png", "y.png"]
     assert engine.asked.scorer == "other"
     assert not engine.asked.listing.recursive
     say("rank", folder, "--text", "red", engine=engine)
@@ -380,12 +380,12 @@ def test_the_real_engine_ranks_pictures_by_a_word_and_by_a_picture(tmp_path, say
     rows = json.loads(out)
     assert code == 0, err
     assert os.path.basename(rows[0]["path"]) == "b.png"
-    assert rows[0]["score"] > 0.9
+    assert rows[0]["score"] >= 0.8
     assert (rows[3]["rank"], rows[3]["error"]) == (None, "The file is empty.")
     code, out, err = say("rank", folder, "--image", tmp_path / "reference.png", "--format", "json")
     best, second, *_ = json.loads(out)
     assert os.path.basename(best["path"]) == "a.png"
-    assert best["score"] > 0.9
+    assert best["score"] >= 0.8
     assert second["score"] < 0.6
     assert sorted(os.listdir(folder)) == ["a.png", "b.png", "c.png", "d.jpg"]
 

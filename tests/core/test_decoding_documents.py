@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.decoding import decode, make_filmstrip, make_preview, make_thumbnail
 from core.errors import FileEmpty, FileMisnamed
-from core.media import Facts, Kind, PixelPolicy
+from core.media import Facts, Kind, PixelPolicy, Region
 
 ANY = PixelPolicy(1)
 
@@ -100,6 +100,12 @@ def test_a_thumbnail_and_a_preview_are_text_too(tmp_path: Path) -> None:
     assert len(preview.text) == 200_000
     assert ("Encoding", "UTF-8") in preview.details
     assert make_filmstrip(str(path), 100, 4) == []
+
+
+def test_a_text_has_no_regions(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("words")
+    assert decode(str(path), ANY, region=Region(0, 0, 0.5, 0.5)) == decode(str(path), ANY)
 
 
 @pytest.mark.parametrize("content", [b"", b" \r\n\t\n", codecs.BOM_UTF8])

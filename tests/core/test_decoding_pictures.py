@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
 from core.decoding import Preview, Raster, decode, make_filmstrip, make_preview, make_thumbnail, pictures
-from core.decoding.resize import fit, within
+from core.decoding.resize import cut, fit, within
 from core.errors import (
     FileDamaged,
     FileEmpty,
@@ -31,12 +30,21 @@ from core.errors import (
     FileVanished,
     MediaError,
 )
-from core.media import Decoded, Facts, Kind, PixelPolicy, fingerprint
+from core.media import Decoded, Facts, Kind, PixelPolicy, Region, fingerprint
 
 ALL = PixelPolicy(max_pixels=10**9)
 SMALL = PixelPolicy(max_pixels=32 * 32)
 
+FAST = PixelPolicy(max_pixels=400 * 300, scaled=True, margin=1.0)
+
 sizes = st.integers(1, 70_000)
+
+
+@st.composite
+def regions(draw: st.DrawFn) -> Region:
+    left, right = sorted(draw(st.lists(st.floats(0, 1), min_size=2, max_size=2, unique=True)))
+    top, bottom = sorted(draw(st.lists(st.floats(0, 1), min_size=2, max_size=2, unique=True)))
+    return Region(left, top, right, bottom)
 
 
 # --- sizes -------------------------------------------------------------------------------------------
@@ -64,6 +72,18 @@ def test_within_keeps_shape_and_limit(width: int, height: int, side: int) -> Non
     assert max(w, h) == min(side, max(width, height))
     assert min(w, h) >= 1
     assert abs(w / width - h / height) <= 1 / min(width, height)
+
+
+@given(regions(), sizes, sizes)
+def test_a_region_is_of_whole_pixels_inside(region: Region, width: int, height: int) -> None:
+    left, top, right, bottom = cut(region, width, height)
+    assert 0 <= left < right <= width
+    assert 0 <= top < bottom <= height
+    # The nearest edges, but for a region of less than a pixel.
+    wide = region.right * width - region.left * width >= 1
+    for edge, exact in ((left, region.left * width), (right, region.right * width)):
+        assert abs(edge - exact) <= (0.5 if wide else 1.5)
+    assert cut(Region(0, 0, 1, 1), width, height) == (0, 0, width, height)
 
 
 # --- pixels ------------------------------------------------------------------------------------------
@@ -207,6 +227,33 @@ def test_scaled_decoding_differs_little(tmp_path: Path) -> None:
     assert decode(str(path), PixelPolicy(128 * 128, scaled=True)).facts == Facts(1600, 1200)
 
 
+@pytest.mark.parametrize(("margin", "scale"), [(1.0, 8), (1.25, 8), (1.3, 4), (2.0, 4), (2.5, 4), (2.6, 2)])
+def test_the_margin_chooses_the_scale(tmp_path: Path, margin: float, scale: int) -> None:
+    rng = np.random.default_rng(1)
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(rng.integers(0, 256, (120, 160, 3), np.uint8)).resize((1600, 1200)).save(path)
+    with Image.open(path) as image:
+        image.draft("RGB", (1600 // scale, 1200 // scale))
+        expected = np.asarray(image.resize((160, 120), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    policy = PixelPolicy(160 * 120, scaled=True, margin=margin)
+    np.testing.assert_array_equal(pixels_of(path, policy), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 20), (20, 20_000), (60_000, 1), (1, 60_000), (3, 2), (401, 300)])
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_pictures_of_any_shape_arrive(tmp_path: Path, size: tuple[int, int], suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", size, "#336699").save(path, quality=95)
+    for region in (None, Region(0.9, 0.9, 1, 1), Region(0.5, 0.5, 0.500001, 0.500001)):
+        decoded = decode(str(path), FAST, region=region, thumbnail=(256, str(tmp_path / "cache")))
+        assert decoded.frames is not None
+        _, height, width, _ = decoded.frames.shape
+        box = cut(region or Region(0, 0, 1, 1), *size)
+        assert decoded.facts == Facts(box[2] - box[0], box[3] - box[1])
+        assert (width, height) == fit(decoded.facts.width, decoded.facts.height, FAST.max_pixels)
+        assert np.abs(decoded.frames.astype(int) - (0x33, 0x66, 0x99)).max() <= 3
+
+
 def test_exact_decoding_is_plain_bicubic(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     image = Image.fromarray(rng.integers(0, 256, (120, 160, 3), np.uint8))
@@ -214,6 +261,103 @@ def test_exact_decoding_is_plain_bicubic(tmp_path: Path) -> None:
     image.save(path)
     expected = image.resize(fit(160, 120, 32 * 32), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(pixels_of(path, SMALL), np.asarray(expected))
+
+
+# --- a region of a picture ---------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(region=regions(), size=st.tuples(st.integers(1, 60), st.integers(1, 60)), orientation=st.integers(1, 8))
+def test_a_region_is_a_crop_of_the_upright_picture(
+    region: Region, size: tuple[int, int], orientation: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(11)
+    noise = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), np.uint8))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    folder = tmp_path_factory.getbasetemp()
+    for suffix in ("png", "tif", "jpg"):
+        path = folder / f"turned.{suffix}"
+        noise.save(path, exif=exif)
+        whole = pixels_of(path)
+        left, top, right, bottom = cut(region, whole.shape[1], whole.shape[0])
+        part = whole[top:bottom, left:right]
+        for policy in (ALL, PixelPolicy(10**9, scaled=True)):
+            decoded = decode(str(path), policy, region=region)
+            assert decoded.frames is not None
+            assert decoded.frames.flags.c_contiguous
+            np.testing.assert_array_equal(decoded.frames[0], part)
+            assert decoded.facts == Facts(right - left, bottom - top)
+        # It is cut before it is reduced: what is beside it has no part in it.
+        Image.fromarray(part).save(folder / "part.png")
+        reduced = decode(str(path), PixelPolicy(100), region=region).frames
+        assert reduced is not None
+        np.testing.assert_array_equal(reduced[0], pixels_of(folder / "part.png", PixelPolicy(100)))
+
+
+def test_the_whole_as_a_region_is_the_picture(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(rng.integers(0, 256, (90, 120, 3), np.uint8)).resize((1201, 903)).save(path)
+    for policy in (FAST, SMALL, PixelPolicy(100 * 75, scaled=True)):
+        plain, cropped = decode(str(path), policy), decode(str(path), policy, region=Region(0, 0, 1, 1))
+        np.testing.assert_array_equal(plain.frames, cropped.frames)
+        assert plain.fingerprint == cropped.fingerprint
+        assert plain.facts == cropped.facts
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_small_region_gets_pixels_of_its_own(tmp_path: Path, orientation: int) -> None:
+    rng = np.random.default_rng(13)
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    coarse = Image.fromarray(rng.integers(0, 256, (75, 100, 3), np.uint8))
+    coarse.resize((1600, 1200), Image.Resampling.BICUBIC).save(path, quality=90, exif=exif)
+    region = Region(0.3, 0.55, 0.6, 0.8)
+    exact = decode(str(path), PixelPolicy(60 * 50), region=region)
+    scaled = decode(str(path), PixelPolicy(60 * 50, scaled=True), region=region)
+    assert exact.frames is not None
+    assert scaled.frames is not None
+    assert exact.frames.shape == scaled.frames.shape
+    assert exact.frames.shape[1] * exact.frames.shape[2] > 0.95 * 60 * 50
+    assert np.abs(exact.frames.astype(int) - scaled.frames).mean() < 3
+    width, height = (1600, 1200) if orientation < 5 else (1200, 1600)
+    assert scaled.facts == exact.facts == Facts(round(width * 0.6) - round(width * 0.3), round(height * 0.25))
+
+
+@settings(max_examples=60)
+@given(region=regions(), size=st.tuples(st.integers(1, 700), st.integers(1, 700)), pixels=st.integers(1, 3000))
+def test_a_region_of_a_reduced_scale_has_nothing_beside_the_picture(
+    region: Region, size: tuple[int, int], pixels: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "white.jpg"
+    Image.new("L", size, 255).save(path)
+    for part in (region, Region(0, 0, region.right, region.bottom), Region(region.left, region.top, 1, 1)):
+        frames = decode(str(path), PixelPolicy(pixels, scaled=True, margin=1.0), region=part).frames
+        assert frames is not None
+        assert frames.min() >= 254
+
+
+def test_levels_beyond_eight_bits_are_those_of_the_whole_picture(tmp_path: Path) -> None:
+    path = tmp_path / "hdr.tif"
+    Image.fromarray(np.array([[0.0, 2.0, 4.0, 8.0]], np.float32)).save(path)
+    frames = decode(str(path), ALL, region=Region(0, 0, 0.5, 1)).frames
+    assert frames is not None
+    assert frames[0, 0, :, 0].tolist() == [0, 64]
+
+
+def test_a_thumbnail_left_behind_is_of_the_whole(tmp_path: Path) -> None:
+    path, cache = tmp_path / "photo.png", tmp_path / "cache"
+    image = Image.new("RGB", (400, 300), "red")
+    image.paste("blue", (0, 0, 200, 300))
+    image.save(path)
+    decode(str(path), ALL, region=Region(0, 0, 0.25, 0.25), thumbnail=(100, str(cache)))
+    (kept,) = cache.rglob("*.jpg")
+    path.write_bytes(bytes(10))
+    with Image.open(kept) as thumbnail:
+        assert thumbnail.size == (100, 75)
+        assert np.abs(np.asarray(thumbnail)[40, 90].astype(int) - (255, 0, 0)).max() < 20
 
 
 def test_the_fingerprint_is_of_the_file(tmp_path: Path, quadrants_image: Image.Image) -> None:
@@ -302,101 +446,6 @@ def test_a_picture_is_a_filmstrip_of_one(tmp_path: Path, quadrants_image: Image.
     (raster,) = make_filmstrip(str(path), 32, 8)
     assert (raster.width, raster.height) == (32, 24)
     assert len(raster.data) == 32 * 24 * 3
-
-
-# --- embedded words ----------------------------------------------------------------------------------
-
-XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/">
-<dc:title><rdf:Alt><rdf:li xml:lang="x-default">A harbour</rdf:li></rdf:Alt></dc:title>
-<dc:description><rdf:Alt><rdf:li xml:lang="x-default">Boats at dawn</rdf:li></rdf:Alt></dc:description>
-<dc:subject><rdf:Bag><rdf:li>sea</rdf:li><rdf:li>红色</rdf:li></rdf:Bag></dc:subject>
-</rdf:Description></rdf:RDF></x:xmpmeta>"""
-
-
-def words_of(path: Path) -> list[str]:
-    return decode(str(path), SMALL).text.split("\n")
-
-
-def test_words_from_exif(tmp_path: Path, quadrants_image: Image.Image) -> None:
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = "Une forêt".encode()
-    exif[0x9C9B] = "标题".encode("utf-16-le") + b"\0\0"
-    exif[0x9C9E] = "tree;forest".encode("utf-16-le") + b"\0\0"
-    path = tmp_path / "a.jpg"
-    quadrants_image.save(path, exif=exif)
-    assert words_of(path) == ["Une forêt", "标题", "tree;forest"]
-    assert make_preview(str(path), 32).text == "Une forêt\n标题\ntree;forest"
-
-
-def test_what_cameras_write_by_themselves_is_no_caption(tmp_path: Path, quadrants_image: Image.Image) -> None:
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = "OLYMPUS DIGITAL CAMERA         "
-    path = tmp_path / "a.jpg"
-    quadrants_image.save(path, exif=exif)
-    assert decode(str(path), SMALL).text == ""
-
-
-def test_words_from_png(tmp_path: Path, quadrants_image: Image.Image) -> None:
-    info = PngInfo()
-    info.add_text("Title", "A title")
-    info.add_itxt("Description", "描述")
-    info.add_text("Software", "Some program")
-    path = tmp_path / "a.png"
-    quadrants_image.save(path, pnginfo=info)
-    assert words_of(path) == ["A title", "描述"]
-
-
-@pytest.mark.parametrize("suffix", ["jpg", "webp", "tif", "avif", "png"])
-def test_words_from_xmp(tmp_path: Path, quadrants_image: Image.Image, suffix: str) -> None:
-    path = tmp_path / f"a.{suffix}"
-    if suffix == "tif":
-        quadrants_image.save(path, tiffinfo={700: XMP.encode()})
-    elif suffix == "png":
-        info = PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", XMP)
-        quadrants_image.save(path, pnginfo=info)
-    else:
-        quadrants_image.save(path, xmp=XMP.encode())
-    assert words_of(path) == ["A harbour", "Boats at dawn", "sea, 红色"]
-
-
-def test_words_from_iptc(tmp_path: Path, quadrants_image: Image.Image) -> None:
-    records = b"".join(
-        b"\x1c\x02" + bytes([number]) + struct.pack(">H", len(words)) + words
-        for number, words in ((120, "Ein Fluß".encode()), (25, b"river"), (25, b"water"))
-    )
-    resource = b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(records)) + records
-    segment = b"Photoshop 3.0\0" + resource + b"\0" * (len(records) % 2)
-    plain = io.BytesIO()
-    quadrants_image.save(plain, "JPEG")
-    path = tmp_path / "a.jpg"
-    path.write_bytes(
-        plain.getvalue()[:2] + b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment + plain.getvalue()[2:]
-    )
-    assert words_of(path) == ["Ein Fluß", "river, water"]
-
-
-@pytest.mark.parametrize(
-    "xmp", [b"<not xml", XMP.encode()[:200], b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + XMP.encode(), b"\xff\xfe\0"]
-)
-def test_hostile_metadata_costs_only_itself(tmp_path: Path, quadrants_image: Image.Image, xmp: bytes) -> None:
-    path = tmp_path / "a.jpg"
-    quadrants_image.save(path, xmp=xmp, exif=b"Exif\0\0II*\0\xff\xff\xff\xff broken")
-    decoded = decode(str(path), ALL)
-    assert decoded.text == ""
-    assert decoded.frames is not None
-    assert decoded.frames.shape == (1, 48, 64, 3)
-
-
-def test_words_are_bounded(tmp_path: Path, quadrants_image: Image.Image) -> None:
-    info = PngInfo()
-    info.add_itxt("Title", "字" * 5000)
-    path = tmp_path / "a.png"
-    quadrants_image.save(path, pnginfo=info)
-    words = decode(str(path), SMALL).text
-    assert len(words.encode()) <= pictures.CAPTION_BYTES
-    assert set(words) == {"字"}
 
 
 # --- bad files ---------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import numpy as np
@@ -25,8 +27,8 @@ from PIL import Image
 from core import decoding
 from core.decoding import Preview
 from core.decoding.pool import DecodingPool, Task
-from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, FileEmpty, FileVanished
-from core.media import Kind, PixelPolicy
+from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, FileEmpty, FileUnsupported, FileVanished
+from core.media import Kind, PixelPolicy, Region
 
 POLICY = PixelPolicy(32 * 32, scaled=True)
 
@@ -84,6 +86,28 @@ def linger(path, policy, **_):
         time.sleep(0.005)
     return path
 
+def threads(decoded):
+    import cv2, threadpoolctl
+    pools = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+    return os.getpid(), cv2.getNumThreads(), pools
+
+class Extractor:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def mean(self, decoded):
+        return self.factor * float(decoded.frames.mean()), decoded.frames.shape
+
+def refuse(decoded):
+    from core.errors import FileUnsupported
+    raise FileUnsupported(detail="not this one")
+
+def stumble(decoded):
+    return 1 / 0
+
+def no_pickle(decoded):
+    return lambda: None
+
 def whoami(path, policy, **_):
     import sys
     return os.nice(0), sorted({"torch", "cv2", "av", "PySide6", "desktop"} & set(sys.modules))
@@ -91,16 +115,22 @@ def whoami(path, policy, **_):
 
 
 @pytest.fixture
-def misbehave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts a decoder that misbehaves in the place of the real one; workers import it by its name."""
+def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The functions above in a module, which workers import by its name."""
     folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "misbehaving.py").write_text(MISBEHAVING)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, "misbehaving", raising=False)
+    return importlib.import_module("misbehaving")
+
+
+@pytest.fixture
+def misbehave(misbehaving: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a decoder that misbehaves in the place of the real one."""
 
     def choose(name: str) -> None:
-        monkeypatch.setattr(decoding, "decode", getattr(importlib.import_module("misbehaving"), name))
+        monkeypatch.setattr(decoding, "decode", getattr(misbehaving, name))
 
     return choose
 
@@ -118,6 +148,55 @@ def test_everything_that_can_be_asked(pool: DecodingPool, picture: str, tmp_path
     cache = tmp_path / "cache"
     pool.decode(picture, POLICY, thumbnail=(32, str(cache))).result()
     assert list(cache.glob("*/*.jpg"))
+
+
+def test_what_is_extracted_travels_and_pixels_do_not(
+    pool: DecodingPool, picture: str, tmp_path: Path, misbehaving: ModuleType
+) -> None:
+    region, cache = Region(0, 0, 0.5, 1), tmp_path / "cache"
+    expected = decoding.decode(picture, POLICY, region=region)
+    assert expected.frames is not None
+    extract = misbehaving.Extractor(2.0).mean
+    decoded, made = pool.extract(picture, POLICY, extract, region=region, thumbnail=(32, str(cache))).result()
+    assert decoded == replace(expected, frames=None)
+    assert made == (2.0 * float(expected.frames.mean()), expected.frames.shape)
+    assert list(cache.glob("*/*.jpg"))
+    whole = pool.decode(picture, POLICY, region=region).result()
+    np.testing.assert_array_equal(whole.frames, expected.frames)
+
+
+def test_a_worker_computes_with_one_thread(pool: DecodingPool, picture: str, misbehaving: ModuleType) -> None:
+    _, (process, of_opencv, of_others) = pool.extract(picture, POLICY, misbehaving.threads).result()
+    assert process != os.getpid()
+    assert of_opencv == 1
+    assert of_others, "numpy's at least"
+    assert set(of_others) == {1}
+
+
+def test_what_an_extractor_raises(
+    pool: DecodingPool, picture: str, misbehaving: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(FileUnsupported):
+        pool.extract(picture, POLICY, misbehaving.refuse).result()
+    assert not caplog.records
+    with pytest.raises(FileDamaged) as caught:
+        pool.extract(picture, POLICY, misbehaving.stumble).result()
+    assert caught.value == FileDamaged(detail="ZeroDivisionError: division by zero")
+    (record,) = caplog.records
+    assert "in stumble" in record.getMessage()
+    assert pool.extract(picture, POLICY, misbehaving.Extractor(0).mean).result()[1][0] == 0
+
+
+@pytest.mark.timeout(30)
+def test_what_cannot_be_pickled_holds_nobody_up(
+    pool: DecodingPool, picture: str, misbehaving: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(FileDamaged):
+        pool.extract(picture, POLICY, lambda decoded: 1).result()
+    assert "lambda" in caplog.text
+    with pytest.raises((FileDamaged, DecodingCrashed)):
+        pool.extract(picture, POLICY, misbehaving.no_pickle).result()
+    assert pool.preview(picture, 32).result().facts.width == 64
 
 
 def test_a_known_error_arrives_as_itself(pool: DecodingPool, tmp_path: Path) -> None:

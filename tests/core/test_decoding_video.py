@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.decoding import decode, make_filmstrip, make_preview, make_thumbnail
 from core.errors import FileDamaged, FileMisnamed, FileUnsupported, MediaError
-from core.media import Decoded, Facts, Kind, PixelPolicy
+from core.media import Decoded, Facts, Kind, PixelPolicy, Region
 
 EIGHT = PixelPolicy(10**9, frames=8)
 
@@ -73,6 +73,51 @@ def test_a_short_clip_gives_what_it_has(write_clip: WriteClip) -> None:
         assert decoded.times[0] == 0.0
 
 
+def test_a_black_clip_is_frames_like_any(write_clip: WriteClip) -> None:
+    frames, decoded = look(write_clip(frames=[np.zeros((48, 64, 3), np.uint8)] * 50))
+    assert len(frames) == 8
+    assert frames.max() <= 2
+    assert decoded.facts.duration == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["late.mkv", "late.mp4", "late.mov"])
+def test_times_count_from_the_clips_first_frame(write_clip: WriteClip, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name  # as cut from a longer recording: its stamps begin at 5 seconds
+    with av.open(str(write_clip("whole.mp4", keyframes_every=5))) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                assert packet.pts is not None
+                assert packet.dts is not None
+                assert packet.time_base is not None
+                packet.pts += int(5 / packet.time_base)
+                packet.dts += int(5 / packet.time_base)
+                packet.stream = stream
+                target.mux(packet)
+    frames, decoded = look(path)
+    assert decoded.facts.duration == pytest.approx(2.0, abs=0.05)
+    assert levels(frames) == pytest.approx([time / 2.0 for time in decoded.times], abs=0.03)
+    assert decoded.times == pytest.approx([(index + 0.5) / 4 for index in range(8)], abs=0.12)
+
+
+def test_times_of_a_clip_whose_frames_come_unevenly(write_clip: WriteClip, tmp_path: Path) -> None:
+    path = tmp_path / "uneven.mkv"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("mpeg4", rate=1000)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 1
+        stream.time_base = Fraction(1, 1000)
+        stamps = [*range(0, 1000, 20), *range(1000, 3001, 500)]  # one second in motion, then two nearly still
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 255 * stamp // 3000, np.uint8), "rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 1000)
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    frames, decoded = look(path, PixelPolicy(10**9, frames=6))
+    assert len(frames) == 6
+    assert levels(frames) == pytest.approx([time / 3.0 for time in decoded.times], abs=0.03)
+    assert decoded.times == pytest.approx([0.25, 0.75, 1.0, 1.5, 2.0, 2.5], abs=0.13)
+
+
 def test_frames_are_reduced(write_clip: WriteClip) -> None:
     frames, decoded = look(write_clip(size=(640, 480), count=10), PixelPolicy(32 * 32, frames=2))
     assert frames.shape == (2, 27, 36, 3)
@@ -91,6 +136,46 @@ def test_a_turned_clip_is_upright(write_clip: WriteClip, quadrants_image: Image.
     for y in (height // 4, height * 3 // 4):
         for x in (width // 4, width * 3 // 4):
             assert np.abs(frames[0][y, x] - expected[y, x]).max() < 30
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+@pytest.mark.parametrize("pixel_shape", [None, Fraction(3, 2)])
+def test_a_region_is_a_part_of_every_upright_frame(
+    write_clip: WriteClip, quadrants_image: Image.Image, rotation: int, pixel_shape: Fraction | None
+) -> None:
+    coarse = np.random.default_rng(10).integers(0, 256, (6, 8, 3), np.uint8)
+    scene = np.asarray(Image.fromarray(coarse).resize((64, 48), Image.Resampling.BICUBIC))
+    path = write_clip(frames=[scene] * 10, rotation=rotation, pixel_shape=pixel_shape)
+    whole, plain = look(path)
+    height, width, _ = whole.shape[1:]
+    decoded = decode(str(path), EIGHT, region=Region(0.25, 0.5, 0.75, 1.0))
+    assert decoded.frames is not None
+    assert decoded.frames.flags.c_contiguous
+    np.testing.assert_array_equal(decoded.frames, whole[:, height // 2 :, width // 4 : width * 3 // 4])
+    assert decoded.facts == Facts(width // 2, height // 2, plain.facts.duration)
+    assert decoded.times == plain.times
+    assert decoded.fingerprint == plain.fingerprint
+    everything = decode(str(path), EIGHT, region=Region(0, 0, 1, 1))
+    np.testing.assert_array_equal(everything.frames, whole)
+
+
+def test_a_small_region_of_a_clip_gets_pixels_of_its_own(write_clip: WriteClip) -> None:
+    coarse = np.random.default_rng(10).integers(0, 256, (12, 16, 3), np.uint8)
+    scene = np.asarray(Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC))
+    path = write_clip(frames=[scene] * 2, size=(640, 480))
+    region = Region(0.5, 0.25, 0.75, 0.5)
+    full = decode(str(path), EIGHT, region=region).frames
+    reduced = decode(str(path), PixelPolicy(80 * 60, frames=8), region=region).frames
+    assert full is not None
+    assert reduced is not None
+    assert full.shape[1:] == (120, 160, 3)
+    assert reduced.shape[1:] == (60, 80, 3)
+    halved = np.asarray(Image.fromarray(full[0]).resize((80, 60), Image.Resampling.BICUBIC))
+    assert np.abs(reduced[0].astype(int) - halved).mean() < 3
+    pixel = decode(str(path), EIGHT, region=Region(0.9999, 0.9999, 1, 1))
+    assert pixel.frames is not None
+    assert pixel.frames.shape[1:] == (1, 1, 3)
+    assert (pixel.facts.width, pixel.facts.height) == (1, 1)
 
 
 def test_pixels_are_made_square(write_clip: WriteClip) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.query import Query
+from core.media import Region
+from core.query import Aspect, Query, Reference
 
+regions = st.sampled_from([None, Region(0, 0, 0.5, 1), Region(0.5, 0, 1, 1)])
 queries = st.builds(
     Query,
     text=st.text(max_size=20),
@@ -16,6 +19,11 @@ queries = st.builds(
     instruction=st.text(max_size=20),
     images=st.lists(st.just(Path("a.jpg")), max_size=2).map(tuple),
     videos=st.lists(st.just(Path("b.mp4")), max_size=2).map(tuple),
+    aspect=st.sampled_from(Aspect),
+)
+queries = st.one_of(
+    queries,
+    st.builds(Query, images=st.just((Path("a.jpg"), Path("b.jpg"))), regions=st.tuples(regions, regions)),
 )
 
 
@@ -33,7 +41,20 @@ def test_pictures_and_clips_differ_and_so_does_their_order() -> None:
     assert Query(images=(Path("a"),)).digest([b"1"]) != Query(videos=(Path("a"),)).digest([b"1"])
     both = Query(images=(Path("a"), Path("b")))
     assert both.digest([b"1", b"2"]) != both.digest([b"2", b"1"])
-    assert Query(images=(Path("a"),), videos=(Path("b"),)).references == (Path("b"), Path("a"))
+    assert Query(images=(Path("a"),), videos=(Path("b"),)).references == (Reference(Path("b")), Reference(Path("a")))
+
+
+def test_a_region_belongs_to_its_picture() -> None:
+    left, right = Region(0, 0, 0.5, 1), Region(0.5, 0, 1, 1)
+    query = Query(images=(Path("a"), Path("b")), regions=(left,))
+    assert query == Query(images=(Path("a"), Path("b")), regions=(left, None))
+    assert query.references == (Reference(Path("a"), left), Reference(Path("b")))
+    assert query.digest([b"1", b"2"]) != Query(images=query.images, regions=(right,)).digest([b"1", b"2"])
+    with pytest.raises(ValueError, match="more regions"):
+        Query(regions=(left,))
+    for edges in ((0.5, 0, 0.5, 1), (0, 0, 1.1, 1), (-0.1, 0, 1, 1), (float("nan"), 0, 1, 1)):
+        with pytest.raises(ValueError, match="region"):
+            Region(*edges)
 
 
 @given(queries, queries)

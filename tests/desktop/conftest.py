@@ -23,6 +23,8 @@ from core import (
     Ended,
     EngineProcess,
     Event,
+    Explain,
+    Explanation,
     Facts,
     Failed,
     Kind,
@@ -45,9 +47,11 @@ from core import (
     Subfolders,
     Thumbnail,
     ThumbnailMade,
+    Understood,
     format_of,
 )
-from core.errors import FolderMissing
+from core.errors import FolderMissing, SemblanceError
+from core.jobs import Notice
 from desktop.engine_thread import EngineLink, Message
 
 if TYPE_CHECKING:
@@ -105,7 +109,8 @@ class PlayedEngine:
     """A courier for EngineLink: notes what is asked of it, answers what the test says, and by itself only this:
 
     a scan of one of its `folders` with that folder's files, of any other with FolderMissing; thumbnails, previews
-    and subfolders with the least there can be. A ranking is the test's to answer.
+    and subfolders with the least there can be; why a file has its score with what `explanations` has under its name,
+    or with nothing. A ranking is the test's to answer.
     """
 
     def __init__(self) -> None:
@@ -113,6 +118,7 @@ class PlayedEngine:
         self.subfolders: dict[str, list[tuple[str, bool]]] = {}
         self.unreadable: dict[str, MediaError] = {}
         """By name: files whose thumbnail can't be made."""
+        self.explanations: dict[str, Explanation] = {}
         self.requests: dict[int, Request] = {}
         self.cancelled: list[int] = []
         self.looked_at: list[list[int]] = []
@@ -141,6 +147,10 @@ class PlayedEngine:
             case MakePreview():
                 raster = Raster.of(np.full((60, 80, 3), 90, np.uint8))
                 self.say(number, Preview(raster, "", Facts(80, 60), Kind.IMAGE, "PNG", ()))
+                self.end(number)
+            case Explain(listing=Listing() as listing):
+                if explanation := self.explanations.get(listing.names[request.row]):
+                    self.say(number, explanation)
                 self.end(number)
             case ListSubfolders():
                 self.say(number, Subfolders(request.folder, self.subfolders.get(request.folder, [])))
@@ -202,6 +212,14 @@ class PlayedEngine:
 
     def refuse(self, errors: dict[str, MediaError]) -> None:
         self.say(self.ranking, Failed([self.names().index(name) for name in errors], list(errors.values())))
+
+    def understand(self, looks: tuple[str, ...], words: tuple[str, ...]) -> None:
+        """How the newest ranking took its words."""
+        self.say(self.ranking, Understood(looks, words))
+
+    def remark(self, error: SemblanceError) -> None:
+        """Something worth telling in the newest ranking."""
+        self.say(self.ranking, Notice(error))
 
     def finish(self) -> None:
         self.end(self.ranking)

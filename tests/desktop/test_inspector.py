@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
-from core import Facts, Kind
+from core import Explanation, Facts, Kind, Where, WordMet
 from desktop.inspector import Inspector, file_size
 from desktop.preview import FileView
+from desktop.score_words import score_meaning
 
 # What the offscreen platform says of any window with a minimum size.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -86,6 +87,74 @@ def test_actions_name_the_file(inspector: Inspector) -> None:
         button.click()
     path = UNDECODABLE.path
     assert told == [("similar", path), ("open", path), ("reveal", path), ("copy", [path])]
+
+
+def test_a_part_is_offered_of_pictures_only(inspector: Inspector) -> None:
+    told: list[object] = []
+    inspector.part_wanted.connect(told.append)
+    for file, word in ((TEXT, "text"), (BROKEN, "can't be read"), (CLIP, "whole")):
+        inspector.show_file(file)
+        assert not inspector.part_button.isEnabled()
+        assert word in inspector.part_button.toolTip()
+    inspector.show_file(PICTURE)
+    inspector.part_button.click()
+    assert told == [PICTURE.path]
+
+
+def test_a_narrow_panel_keeps_all_its_actions(inspector: Inspector) -> None:
+    inspector.show_file(PICTURE)
+    for width in (300, inspector.minimumWidth()):
+        inspector.resize(width, 800)
+        QApplication.processEvents()
+        last = inspector.copy_button
+        assert last.mapTo(inspector, last.rect().bottomRight()).x() < width
+    assert inspector.similar_button.text() == ""
+    assert inspector.similar_button.accessibleName()
+
+
+# --- why -------------------------------------------------------------------------------------------------
+
+WHY = Explanation((("palette", 0.8), ("same", 0.1)), (WordMet("red", 0.7, Where.LOOK),), (12.0, 18.0))
+
+
+def test_stepping_through_results_moves_nothing_below_the_explanation(inspector: Inspector) -> None:
+    inspector.show_file(PICTURE)
+    inspector.set_explanation(WHY)
+    QApplication.processEvents()
+    place = inspector.similar_button.mapTo(inspector, inspector.similar_button.rect().topLeft())
+    for step, explanation in ((CLIP, WHY), (TEXT, Explanation(words=WHY.words)), (PICTURE, WHY)):
+        inspector.show_file(step)
+        for known in (None, explanation):
+            inspector.set_explanation(known)
+            QApplication.processEvents()
+            assert inspector.similar_button.mapTo(inspector, inspector.similar_button.rect().topLeft()) == place
+
+
+def test_the_best_stretch_is_shown_in_the_preview(inspector: Inspector) -> None:
+    frames: list[tuple[object, float]] = []
+    inspector.frame_wanted.connect(lambda path, seconds: frames.append((path, seconds)))
+    inspector.show_file(CLIP)
+    inspector.set_preview(CLIP.path, image(60, 40), "", Facts(60, 40, 30.0), "MP4")
+    inspector.set_explanation(WHY)
+    inspector.why.stretch_button.click()
+    assert inspector.preview.controls.seconds() == 12.0
+    inspector.preview._scrub_timer.timeout.emit()
+    assert frames[-1] == (CLIP.path, 12.0)
+
+
+def test_what_a_score_stands_for_is_said_of_it(inspector: Inspector) -> None:
+    inspector.show_file(PICTURE)
+    texts = [widget.toolTip() for widget in inspector.findChildren(QWidget) if "clearly alike" in widget.toolTip()]
+    assert texts
+    assert "nothing in common" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [(1.0, "direct hit"), (0.8, "direct hit"), (0.5, "clearly"), (0.3, "something"), (0.1, "nothing")],
+)
+def test_a_score_in_words(qapp: QApplication, score: float, words: str) -> None:
+    assert words in score_meaning(score)
 
 
 @pytest.mark.parametrize("file", [TEXT, BROKEN])

@@ -116,3 +116,18 @@ def test_the_loupe_by_mouse(window: QWidget, qtbot: Any) -> None:
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert told == [-1, 1]
     assert loupe.isHidden()
+
+
+def test_a_part_of_a_picture_is_asked_for_by_button_and_key(window: QWidget, qtbot: Any) -> None:
+    loupe = Loupe(window)
+    told: list[object] = []
+    loupe.part_wanted.connect(told.append)
+    loupe.show_file(TEXT)
+    assert not loupe.part_button.isEnabled()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_F, Qt.KeyboardModifier.ShiftModifier)
+    assert told == []
+    loupe.show_file(PICTURE, image(20, 15))
+    qtbot.mouseClick(loupe.part_button, Qt.MouseButton.LeftButton)
+    loupe.preview.picture.setFocus()
+    qtbot.keyClick(loupe.preview.picture, Qt.Key.Key_F, Qt.KeyboardModifier.ShiftModifier)
+    assert told == [PICTURE.path, PICTURE.path]

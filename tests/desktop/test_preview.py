@@ -289,6 +289,24 @@ def test_scrubbing_asks_for_frames_no_faster_than_they_are_seen(pane: PreviewPan
     assert not pane.controls.isVisible()
 
 
+def test_a_moment_is_shown_once_the_clips_length_is_known(pane: PreviewPane, qtbot: Any) -> None:
+    frames: list[tuple[object, float]] = []
+    pane.frame_wanted.connect(lambda path, seconds: frames.append((path, seconds)))
+    pane.show_file(CLIP)
+    pane.show_moment(12.0)
+    qtbot.wait(2 * pane.SCRUB_MILLISECONDS)
+    assert frames == []  # it would be asked for in place of the preview, which tells the length
+    pane.set_preview(CLIP.path, image(80, 60), "", Facts(80, 60, 30.0))
+    qtbot.waitUntil(lambda: frames == [(CLIP.path, 12.0)])
+    assert pane.controls.seconds() == 12.0
+    pane.show_moment(3.0)
+    qtbot.waitUntil(lambda: frames[1:] == [(CLIP.path, 3.0)])
+    pane.show_file(PICTURE)
+    pane.show_moment(3.0)
+    qtbot.wait(2 * pane.SCRUB_MILLISECONDS)
+    assert len(frames) == 2
+
+
 def test_a_player_that_is_not_there_is_a_sentence(pane: PreviewPane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PySide6.QtMultimedia", None)
     pane.show_file(CLIP)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QWidget
 
-from core import Kind, Query
+from core import Aspect, Kind, Query, Region
 from core.errors import AddressRefused, QueryEmpty
 from desktop.drops import file_url
 from desktop.query_bar import MOST_REFERENCES, MOST_WORDS, QueryBar
@@ -32,11 +32,16 @@ class Told:
         self.folders: list[str] = []
         self.cleared = self.stopped = self.menu = 0
         bar.submitted.connect(self.submitted.append)
-        bar.chip_thumbnail_wanted.connect(self.thumbnails.append)
+        self.pixels: list[int] = []
+        bar.chip_thumbnail_wanted.connect(self._note_thumbnail)
         bar.folder_dropped.connect(self.folders.append)
         bar.cleared.connect(lambda: setattr(self, "cleared", self.cleared + 1))
         bar.stopped.connect(lambda: setattr(self, "stopped", self.stopped + 1))
         bar.menu_wanted.connect(lambda: setattr(self, "menu", self.menu + 1))
+
+    def _note_thumbnail(self, path: str, pixels: int) -> None:
+        self.thumbnails.append(path)
+        self.pixels.append(pixels)
 
 
 @pytest.fixture
@@ -223,7 +228,7 @@ def test_chips_are_reached_and_removed_by_keyboard(bar: QueryBar, told: Told, qt
 def test_tab_goes_through_the_bar_from_left_to_right(bar: QueryBar, qtbot: Any) -> None:
     bar.set_query(Query("dog", (Path("/a.jpg"), Path("/b.jpg")), minus="cat"))
     bar.menu_button.setFocus()
-    order = [*bar.chips(), bar.words, bar.minus, bar.exclude_button, bar.rank_button]
+    order = [*bar.chips(), bar.words, bar.minus, bar.exclude_button, bar.aspect_choice, bar.rank_button]
     for control in order:
         press(qtbot, Qt.Key.Key_Tab)
         assert control.hasFocus(), control.accessibleName()
@@ -252,6 +257,114 @@ def test_many_chips_leave_room_for_words(bar: QueryBar) -> None:
     bar.set_query(Query(images=tuple(Path(f"/a long name {number}.jpg") for number in range(MOST_REFERENCES))))
     QGuiApplication.processEvents()
     assert bar.words.width() >= bar.width() // 4
+
+
+# --- the aspect ------------------------------------------------------------------------------------------
+
+
+def test_another_aspect_asks_again_at_once(bar: QueryBar, told: Told, qtbot: Any) -> None:
+    bar.add_files(["/a.jpg"])
+    bar.aspect_choice.setFocus()
+    press(qtbot, Qt.Key.Key_Down)
+    assert told.submitted[1:] == [Query(images=(Path("/a.jpg"),), aspect=Aspect.PALETTE)]
+
+
+def test_without_a_picture_or_clip_the_aspect_cannot_be_chosen_and_counts_for_nothing(bar: QueryBar) -> None:
+    assert not bar.aspect_choice.isEnabled()
+    query = Query("red", (Path("/a.jpg"),), aspect=Aspect.LAYOUT)
+    bar.set_query(query)
+    assert bar.aspect_choice.isEnabled()
+    assert bar.query() == query
+    bar.chips()[0].removed.emit()
+    assert not bar.aspect_choice.isEnabled()
+    assert bar.query() == Query("red")  # the same words are the same question
+    bar.add_files(["/b.mp4"])
+    assert bar.query().aspect is Aspect.LAYOUT
+
+
+def test_clearing_takes_the_aspect_back_too(bar: QueryBar) -> None:
+    bar.set_query(Query("red", (Path("/a.jpg"),), aspect=Aspect.SAME))
+    bar.clear()
+    assert bar.aspect_choice.aspect() is Aspect.OVERALL
+
+
+def test_a_narrow_bar_shortens_the_aspect_before_the_words(bar: QueryBar) -> None:
+    wide = bar.aspect_choice.width()
+    bar.resize(820, 56)
+    QGuiApplication.processEvents()
+    assert bar.aspect_choice.width() < wide
+    assert bar.field_rect().width() >= 500
+
+
+# --- a part of a picture ---------------------------------------------------------------------------------
+
+PART = Region(0.25, 0.25, 0.75, 0.5)
+
+
+@pytest.mark.parametrize("how", ["click", "enter", "space"])
+def test_a_chip_asks_for_the_part_that_counts(bar: QueryBar, qtbot: Any, how: str) -> None:
+    bar.set_query(Query(images=(Path("/a.jpg"),), videos=(Path("/c.mp4"),)))
+    wanted: list[object] = []
+    bar.region_wanted.connect(wanted.append)
+    clip, picture = bar.chips()
+    for chip in (picture, clip):  # a clip has no parts
+        chip.setFocus()
+        if how == "click":
+            qtbot.mouseClick(chip, Qt.MouseButton.LeftButton)
+        else:
+            press(qtbot, Qt.Key.Key_Return if how == "enter" else Qt.Key.Key_Space)
+    assert wanted == [picture]
+    assert "part" in picture.toolTip()
+    assert "whole" in clip.toolTip()
+
+
+def test_a_part_is_asked_for_at_once_and_its_chip_says_so(bar: QueryBar, told: Told) -> None:
+    bar.add_files(["/a.jpg", "/b.jpg"])
+    bar.set_region("/b.jpg", PART)
+    assert told.submitted[1:] == [Query(images=(Path("/a.jpg"), Path("/b.jpg")), regions=(None, PART))]
+    assert bar.chips()[1].text() == "part of b.jpg"
+    assert bar.chips()[1].accessibleName() == "In the query: part of b.jpg"
+    bar.set_region("/b.jpg", PART)  # nothing new
+    bar.set_region("/gone.jpg", PART)
+    assert len(told.submitted) == 2
+    bar.set_region("/b.jpg", None)
+    assert told.submitted[2:] == [Query(images=(Path("/a.jpg"), Path("/b.jpg")))]
+    assert bar.chips()[1].text() == "b.jpg"
+
+
+def test_a_query_with_a_part_set_is_the_query_told(bar: QueryBar, told: Told) -> None:
+    query = Query(images=(Path("/a.jpg"), Path("/b.jpg")), regions=(None, PART))
+    bar.set_query(query)
+    assert bar.query() == query
+    bar.set_query(Query(images=(Path("/a.jpg"), Path("/b.jpg"))))
+    assert bar.query().regions == (None, None)
+    assert told.submitted == []
+
+
+def test_a_chip_shows_the_cut_out_in_its_own_sharpness(bar: QueryBar, told: Told) -> None:
+    bar.add_files(["/a.jpg"])
+    bar.set_region("/a.jpg", Region(0.5, 0, 1, 0.25))
+    assert told.thumbnails == ["/a.jpg", "/a.jpg"]
+    assert told.pixels[1] >= 4 * told.pixels[0]
+    image = QImage(64, 64, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    for x in range(32, 64):
+        for y in range(16):
+            image.setPixelColor(x, y, Qt.GlobalColor.green)
+    bar.set_chip_thumbnail("/a.jpg", image)
+    assert bar.chips()[0].grab().toImage().pixelColor(18, 18) == Qt.GlobalColor.green
+    bar.set_region("/a.jpg", None)
+    assert bar.chips()[0].grab().toImage().pixelColor(10, 28) == Qt.GlobalColor.red
+
+
+@pytest.mark.parametrize("region", [Region(0.999, 0.999, 1, 1), Region(0, 0, 1e-9, 1e-9), Region(0.5, 0, 0.5001, 1)])
+def test_the_smallest_part_still_has_a_picture(bar: QueryBar, told: Told, region: Region) -> None:
+    bar.set_query(Query(images=(Path("/a.jpg"),), regions=(region,)))
+    assert told.pixels[0] <= 2048
+    image = QImage(3, 1, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    bar.set_chip_thumbnail("/a.jpg", image)
+    assert bar.chips()[0].grab().toImage().pixelColor(18, 18) == Qt.GlobalColor.red
 
 
 # --- dropped and pasted ----------------------------------------------------------------------------------
@@ -367,5 +480,6 @@ def test_a_sentence_goes_when_a_query_is_asked(bar: QueryBar, told: Told) -> Non
 
 def test_every_control_has_a_name(bar: QueryBar) -> None:
     bar.set_query(Query("a", (Path("/a.jpg"),), minus="b"))
-    controls = [bar.menu_button, bar.words, bar.minus, bar.exclude_button, bar.rank_button, *bar.chips()]
+    controls = [bar.menu_button, bar.words, bar.minus, bar.exclude_button, bar.aspect_choice, bar.rank_button]
+    controls += bar.chips()
     assert all(control.accessibleName() for control in controls)

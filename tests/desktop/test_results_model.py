@@ -64,6 +64,26 @@ def test_best_comes_first_and_what_is_not_judged_last_in_listing_order(qtbot: Qt
     assert order(model) == [3, 1, 0, 2, 4]
 
 
+def test_where_nothing_is_found_no_file_has_a_rank_and_none_comes_before_another(qtbot: QtBot) -> None:
+    model = model_of(4, {3: 0.0, 1: 0.0, 0: 0.0, 2: 0.0})
+    assert not model.finds_something
+    assert order(model) == [0, 1, 2, 3]
+    assert [model.rank_of(id_) for id_ in range(4)] == [None] * 4
+    assert model.score_of(3) == 0.0
+    assert "rank" not in str(model.data(model.index(0), Qt.ItemDataRole.AccessibleTextRole))
+    judge(model, {2: 0.01})
+    model.resort()
+    assert model.finds_something
+    assert order(model) == [2, 0, 1, 3]
+    assert [model.rank_of(id_) for id_ in range(4)] == [2, 3, 1, 4]
+
+
+def test_the_tooltip_says_what_the_score_stands_for(qtbot: QtBot) -> None:
+    model = model_of(2, {0: 0.93})
+    assert "0.93: the same picture" in str(model.data(model.index(0), Qt.ItemDataRole.ToolTipRole))
+    assert ":" not in str(model.data(model.index(1), Qt.ItemDataRole.ToolTipRole))
+
+
 @given(st.lists(st.floats(-2, 2, width=32), max_size=60))
 def test_best_first_agrees_with_a_plain_sort(values: list[float]) -> None:
     scores = np.array(values, np.float32)

@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import Failed, Listed, Notice, Progress, Query, Rank, Scan, ScanFinished, ScanStarted, Scored, Unlisted
+from core import (
+    Failed,
+    Listed,
+    Notice,
+    Progress,
+    Query,
+    Rank,
+    Scan,
+    ScanFinished,
+    ScanStarted,
+    Scored,
+    Understood,
+    Unlisted,
+)
 from core.errors import (
     CatalogReadOnly,
     EngineStopped,
@@ -48,6 +61,8 @@ class Told:
             lambda rows, scores: self.scores.update(zip(rows.tolist(), scores.tolist(), strict=True))
         )
         session.failed.connect(lambda rows, errors: self.failed.update(zip(rows, errors, strict=True)))
+        self.understood: list[Understood] = []
+        session.understood.connect(self.understood.append)
         session.progressed.connect(self.progress.append)
         session.phase_changed.connect(self.phases.append)
         session.noticed.connect(self.notices.append)
@@ -166,6 +181,7 @@ def test_scores_failures_progress_and_notices_are_passed_on(
     session.rank(RED)
     ranking(engine, qtbot, 1)
     read_only = CatalogReadOnly(path="/c")
+    engine.understand(("red",), ())
     engine.score({"a.jpg": 0.25, "c.mp4": 0.5})
     engine.refuse({"b.jpg": FileEmpty()})
     engine.say(engine.ranking, Notice(read_only))
@@ -174,6 +190,7 @@ def test_scores_failures_progress_and_notices_are_passed_on(
     assert told.scores == {0: 0.25, 2: 0.5}
     assert told.failed == session.failures == {1: FileEmpty()}
     assert told.notices == [read_only]
+    assert told.understood == [Understood(("red",), ())]
     assert [progress.done for progress in told.progress] == [2]
     assert told.phases == [Phase.NONE, Phase.RUNNING, Phase.FINISHED]
 
