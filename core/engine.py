@@ -9,7 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.catalog import Catalog
 from core.decoding import Thumbnail
@@ -58,7 +58,7 @@ class Engine(Jobs):
         self.catalog = Catalog(self.home.catalog)
         self._pool = DecodingPool(workers=workers, time_limit=time_limit, on_done=self.answered.set)
         self._listings: OrderedDict[str, OpenListing] = OrderedDict()
-        self._scorers: dict[str, Scorer] = {}
+        self._scorers: dict[str, Scorer[Any]] = {}
         self._kept: dict[str, Kept] = {}
 
     def close(self) -> None:
@@ -169,12 +169,12 @@ class Engine(Jobs):
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _scorer(self, name: str) -> Scorer:
+    def _scorer(self, name: str) -> Scorer[Any]:
         if name not in self._scorers:
             self._scorers[name] = open_scorer(name)
         return self._scorers[name]
 
-    def _kept_of(self, scorer: Scorer) -> Kept:
+    def _kept_of(self, scorer: Scorer[Any]) -> Kept:
         name = kept_under(scorer)
         if name not in self._kept:
             self._kept[name] = Kept(scorer)

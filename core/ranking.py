@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ class OpenListing:
 class Kept:
     """The features of one judge in memory, by content: read from the catalog once, asked by every query."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer[Any]) -> None:
         self._scorer = scorer
         self._extractor = kept_under(scorer)
         self._renewals = 0
@@ -150,19 +151,19 @@ _Result = tuple[int, FileRead]
 class _Part:
     """The query, or its minus: judged and kept by itself."""
 
-    question: Question
+    question: Question[Any]
     digest: bytes
     known: KnownScores
 
 
-def _part(query: Query, scorer: Scorer, catalog: Catalog, pool: DecodingPool) -> Generator[None, None, _Part]:
+def _part(query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool) -> Generator[None, None, _Part]:
     question, digest = yield from ask(query, scorer, catalog, pool)
     return _Part(question, digest, catalog.scores(judge_identity(scorer), digest, question.columns))
 
 
 def ask(
-    query: Query, scorer: Scorer, catalog: Catalog, pool: DecodingPool
-) -> Generator[None, None, tuple[Question, bytes]]:
+    query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
+) -> Generator[None, None, tuple[Question[Any], bytes]]:
     """The query made ready, and its digest; its references are recalled or read. Raises QueryError."""
     references = [_recall(reference, scorer, catalog) for reference in query.references]
     readings = {
@@ -190,7 +191,7 @@ _Recalled = tuple[bytes, Document]
 """The fingerprint of a reference's content, and what the judge gets."""
 
 
-def _recall(reference: Reference, scorer: Scorer, catalog: Catalog) -> _Recalled | None:
+def _recall(reference: Reference, scorer: Scorer[Any], catalog: Catalog) -> _Recalled | None:
     """A reference that was read before: the same question is answered without opening anything."""
     if reference.region or not scorer.extractor:
         return None
@@ -207,7 +208,7 @@ def _recall(reference: Reference, scorer: Scorer, catalog: Catalog) -> _Recalled
     return (fingerprint, Document(feature=feature)) if feature else None
 
 
-def _kept_feature(content: int, scorer: Scorer, catalog: Catalog) -> Feature | None:
+def _kept_feature(content: int, scorer: Scorer[Any], catalog: Catalog) -> Feature | None:
     kept = catalog.details(kept_under(scorer), [content]).get(content)
     return Feature(*kept) if kept else None
 
@@ -225,7 +226,7 @@ class _Reading:
 
 
 def _read(
-    reference: Reference, scorer: Scorer, pool: DecodingPool, *, thumbnail: tuple[int, str] | None = None
+    reference: Reference, scorer: Scorer[Any], pool: DecodingPool, *, thumbnail: tuple[int, str] | None = None
 ) -> _Reading:
     """Have a file read for this judge."""
     path, region = str(reference.path), reference.region
@@ -234,7 +235,7 @@ def _read(
     return _Reading(pool.decode(path, scorer.pixels, region=region, thumbnail=thumbnail))
 
 
-def _learn(path: str, decoded: Decoded, feature: Feature, scorer: Scorer, catalog: Catalog) -> None:
+def _learn(path: str, decoded: Decoded, feature: Feature, scorer: Scorer[Any], catalog: Catalog) -> None:
     try:
         status = Path(path).stat()
         place = *os.path.split(path), status.st_size, status.st_mtime_ns
@@ -251,18 +252,18 @@ def _file_read(place: tuple[str, str, int, int], decoded: Decoded, feature: Feat
     return FileRead(*place, decoded.fingerprint, decoded.kind, decoded.facts, kept.data, kept.detail)
 
 
-def judge_identity(scorer: Scorer) -> str:
+def judge_identity(scorer: Scorer[Any]) -> str:
     """What its scores are kept under: everything they depend on besides content and query."""
     return f"{scorer.identity}; decoding {DECODING_VERSION}"
 
 
-def kept_under(scorer: Scorer) -> str:
+def kept_under(scorer: Scorer[Any]) -> str:
     """What its features are kept under; empty for a judge that keeps none."""
     return f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
 
 
 def explain(
-    query: Query, opened: OpenListing, row: int, scorer: Scorer, catalog: Catalog, pool: DecodingPool
+    query: Query, opened: OpenListing, row: int, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
 ) -> Generator[Explanation | None, None, None]:
     """Why the file in this row stands where it does; nothing while its content isn't known. Raises QueryError."""
     opened.forget_if_renewed(catalog)
@@ -279,7 +280,7 @@ def explain(
 def rank(
     query: Query,
     opened: OpenListing,
-    scorer: Scorer,
+    scorer: Scorer[Any],
     kept: Kept,
     catalog: Catalog,
     pool: DecodingPool,
@@ -315,7 +316,7 @@ class _Run:
         self,
         parts: list[_Part],
         opened: OpenListing,
-        scorer: Scorer,
+        scorer: Scorer[Any],
         kept: Kept,
         catalog: Catalog,
         pool: DecodingPool,

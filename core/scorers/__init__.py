@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +66,10 @@ class WordMet:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a file stands where it does. Parts that the query does not ask for are left out."""
+    """Why a file stands where it does."""
 
     looks: tuple[tuple[str, float], ...] = ()
-    """(part, 0..1) by look: palette, layout, texture, same."""
+    """(part, 0..1) by look: palette, layout, texture, same. Empty for a query without pictures and clips."""
     words: tuple[WordMet, ...] = ()
     stretch: tuple[float, float] | None = None
     """Of a clip: from which second to which it is nearest."""
@@ -98,7 +98,11 @@ class Shelf(Protocol):
         ...
 
 
-class Question(Protocol):
+OwnShelf = TypeVar("OwnShelf", bound=Shelf)
+OwnShelf_contra = TypeVar("OwnShelf_contra", bound=Shelf, contravariant=True)
+
+
+class Question(Protocol[OwnShelf_contra]):
     """A query as one judge understands it: made once, asked of many documents.
 
     Nothing it says of a document depends on the others, nor on their order.
@@ -114,7 +118,7 @@ class Question(Protocol):
         """A score for each document by its content alone, and the evidence it rests on. NaN where it can't judge."""
         ...
 
-    def glance(self, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Scores, Evidence, NDArray[np.bool_]]:
+    def glance(self, shelf: OwnShelf_contra, rows: NDArray[np.int64]) -> tuple[Scores, Evidence, NDArray[np.bool_]]:
         """The same for rows of the shelf, by the small features alone; and which of them deserve `judge`."""
         ...
 
@@ -133,7 +137,7 @@ class Question(Protocol):
         ...
 
 
-class Scorer(Protocol):
+class Scorer(Protocol[OwnShelf]):
     """A judge."""
 
     identity: str
@@ -148,16 +152,16 @@ class Scorer(Protocol):
         """What this judge keeps of a document. Called in the worker that decoded it."""
         ...
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> OwnShelf:
         """An empty one."""
         ...
 
-    def ask(self, query: Query, references: Sequence[Document]) -> Question:
+    def ask(self, query: Query, references: Sequence[Document]) -> Question[OwnShelf]:
         """The query made ready; `references` are its files, in the order of `query.references`."""
         ...
 
 
-def open_scorer(name: str) -> Scorer:
+def open_scorer(name: str) -> Scorer[Any]:
     """The judge called `name`. Raises ScorerUnknown."""
     if name == "builtin":
         from core.scorers.builtin import BuiltinMatcher

@@ -30,6 +30,8 @@ MET = 0.5
 """Evidence from which a word counts as met."""
 CLOSEST_FRAMES = 2
 """Of a clip, this many frames are compared point by point with each frame of a reference: the nearest ones."""
+ALTERED = np.float32(0.1)
+"""What a copy may lose by looking different."""
 NEARLY = 0.85
 """How near a clip's frames must be, against the best of them, to belong to its best stretch."""
 _PARTS = (Aspect.PALETTE, Aspect.LAYOUT, Aspect.TEXTURE, Aspect.SAME)
@@ -74,9 +76,12 @@ class _Planes:
     style: Floats
 
     def of(self, aspect: Aspect) -> Floats:
-        """Overall is the better of style and sameness: the same picture in grey has another palette."""
+        """Overall is the better of style and sameness: the same picture in grey has another palette.
+
+        Of copies, those that were altered least come first.
+        """
         if aspect is Aspect.OVERALL:
-            return np.maximum(self.style, self.same)
+            return np.maximum(self.style, self.same * (1 - ALTERED + ALTERED * self.style))
         plane: Floats = getattr(self, aspect.value)
         return plane
 
@@ -133,7 +138,9 @@ class BuiltinMatcher:
 
     title = "Built-in matcher: looks and words, not meaning"
     pixels = PixelPolicy(max_pixels=400 * 300, frames=FRAMES, scaled=True, margin=1.0)
-    extractor = f"builtin features {FEATURES_VERSION}; {pixels.max_pixels} pixels, {pixels.frames} frames, scaled by {pixels.margin}"
+    extractor = (
+        f"builtin features {FEATURES_VERSION}; {pixels.max_pixels} pixels, {FRAMES} frames, scale {pixels.margin}"
+    )
     identity = f"builtin {VERSION}; {extractor}"
 
     def extract(self, decoded: Decoded) -> Feature:

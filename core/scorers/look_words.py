@@ -31,24 +31,40 @@ Bytes = NDArray[np.uint8]
 _BASIC: dict[str, tuple[str, tuple[int, ...]]] = {
     "red": ("red|红|红色|大红|正红|鲜红", (0xFF0000, 0xC81818, 0xD93030, 0xA01010, 0x8B0000, 0x5A0808, 0xE34234)),
     "orange": ("orange|橙|橙色|橘|橘色|橘黄|橘黄色|橙黄|橙黄色", (0xFF8000, 0xFFA500, 0xF07820, 0xE06000, 0xFFB060)),
-    "yellow": ("yellow|黄|黄色", (0xFFFF00, 0xFFE000, 0xF2D24B, 0xFFF59D, 0xFFFAC8, 0xE8D000, 0xC8AC00, 0xA89010)),
+    "yellow": (
+        "yellow|黄|黄色",
+        (0xFFFF00, 0xFFE000, 0xFFEE40, 0xF2D24B, 0xFFF59D, 0xFFFAC8, 0xE8D000, 0xC8AC00, 0xA89010),
+    ),
     "green": (
         "green|绿|绿色",
         (0x00FF00, 0x00C000, 0x008000, 0x2E8B57, 0x6B8E23, 0x90EE90, 0xC0E8C0, 0x1F4D1F, 0x0A300A, 0xADFF2F, 0x607858),
     ),
-    "cyan": ("cyan|aqua|青|青色|蓝绿|蓝绿色", (0x00FFFF, 0x00B0B0, 0x008B8B, 0x40E0D0, 0x90E0E0, 0x00C5CD)),
+    "cyan": ("cyan|aqua|青|青色|蓝绿|蓝绿色", (0x00FFFF, 0x40E0D0, 0x00C5CD, 0x00B0B0, 0x008B8B, 0x90E0E0)),
     "blue": (
         "blue|蓝|蓝色",
-        (0x0000FF, 0x0000A0, 0x000080, 0x0A1A50, 0x1E90FF, 0x87CEEB, 0x4169E1, 0x4682B4, 0x1C2E50, 0xB8D4F0, 0x607898),
+        (
+            0x0000FF,
+            0x4169E1,
+            0x1E60E0,
+            0x0000A0,
+            0x000080,
+            0x0A1A50,
+            0x1E90FF,
+            0x87CEEB,
+            0x4682B4,
+            0x1C2E50,
+            0xB8D4F0,
+            0x607898,
+        ),
     ),
     "purple": (
         "purple|violet|紫|紫色|紫罗兰色|紫罗兰",
-        (0x800080, 0x8A2BE2, 0xB57EDC, 0x4B0082, 0x300848, 0xD0C0F0, 0x604070),
+        (0x800080, 0x8A2BE2, 0x6A1B9A, 0xB57EDC, 0x4B0082, 0x300848, 0xD0C0F0, 0x604070),
     ),
-    "pink": ("pink|粉|粉色|粉红|粉红色", (0xFFC0CB, 0xFF69B4, 0xFF1493, 0xFF50C0, 0xF8D8E0, 0xE08098)),
+    "pink": ("pink|粉|粉色|粉红|粉红色", (0xFF69B4, 0xFFC0CB, 0xFF90B8, 0xFF1493, 0xFF50C0, 0xF8D8E0, 0xE08098)),
     "brown": (
         "brown|棕|棕色|褐|褐色|咖啡色|棕褐色",
-        (0x8B4513, 0x5C3317, 0xA0724A, 0x3A2010, 0x704828, 0xB08050, 0x806850),
+        (0x8B4513, 0x5C3317, 0x704828, 0xA0724A, 0x3A2010, 0xB08050, 0x806850, 0xD0C0A8, 0xE0D4C0),
     ),
     "black": ("black|黑|黑色", (0x000000, 0x101010, 0x1C1C1C)),
     "grey": ("grey|gray|灰|灰色", (0x404040, 0x606060, 0x808080, 0xA0A0A0, 0xC0C0C0, 0xCFCFCF)),
@@ -97,6 +113,7 @@ _SHADES: dict[str, tuple[int, ...]] = {
     "off white|灰白|灰白色": (0xF0EEE8, 0xE8E6E0),
 }
 """Each by examples from CSS, X11 and the colour survey of xkcd (public domain), and some between them."""
+_GREYISH = tuple(row for row in _SHADES if row.startswith(("silver", "charcoal", "off white")))
 _SHADE_REACH = 0.04
 """How far from its examples a shade is half itself, in the distance of _apart."""
 _FOCAL = {
@@ -150,21 +167,27 @@ def _distances() -> dict[str, Floats]:
 def _belonging(colour: str, tone: str) -> Bytes:
     """How far each of the kept colours is what this name means, in 255ths.
 
-    A basic colour reaches to where another is as near, 0.4 there, and the farther from all others the more it is
-    itself. A shade is itself around its examples. A tone is a matter of lightness and chroma.
+    A basic colour reaches to where another is as near, 0.4 there, and is most itself about its first three examples.
+    A shade is itself around its examples. A tone is a matter of lightness and chroma.
     """
     lab = kept_colours()
     light, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
     if colour in _BASIC:
         own = _distances()[colour]
         lead = np.min([away for name, away in _distances().items() if name != colour], axis=0) - own
-        degree = 0.4 * _step(lead, -0.02, 0) + 0.4 * _step(lead, 0, 0.02) + 0.2 * _step(lead, 0.02, 0.14)
+        degree = (
+            0.4 * _step(lead, -0.02, 0)
+            + 0.4 * _step(lead, 0, 0.02)
+            + 0.2 * _step(_nearest(_BASIC[colour][1][:3]), 0.2, 0.03)
+        )
         # Hardly tinted is grey, to the eye; the names' examples are too few to say where that ends.
         degree = degree * (_step(chroma, 0.045, 0.02) if colour in _NEUTRAL else _step(chroma, 0.012, 0.035))
     elif colour in _SHADES:
         lift = {"light": 0.1, "pale": 0.12, "dark": -0.12}.get(tone, 0.0)
         degree = np.clip(1.1 - 0.6 * _nearest(_SHADES[colour], lift) / _SHADE_REACH, 0, 1)
         tone = "" if lift else tone
+        if colour not in _GREYISH:
+            degree = degree * _step(chroma, 0.012, 0.035)
     else:
         degree = _family(colour, lab)
     focal = _FOCAL.get(colour, 0.6)
@@ -196,6 +219,8 @@ def _family(name: str, lab: Floats) -> Floats:
             return tinted * _step(np.abs((hue - 60 + 180) % 360 - 180), 70, 50)
         case "cool":
             return tinted * _step(np.abs((hue - 235 + 180) % 360 - 180), 75, 55)
+        case "warmth":
+            return np.asarray((1 + _family("warm", lab) - _family("cool", lab)) / 2, np.float32)
         case "vivid":
             return _step(chroma, 0.09, 0.17)
         case "muted":
@@ -279,9 +304,9 @@ another look, or alone."""
 
 
 def _noticed(share: Floats) -> Floats:
-    """How much a share of the picture counts: an eighth 0.4, a third 0.84, half 1."""
+    """How much a share of the picture counts: an eighth 0.4, a third 0.85, half 1.1, all 1.5."""
     rest = 1 - share
-    return np.asarray(np.float32(1.2) * (1 - rest * rest * rest), np.float32)
+    return np.asarray(1 - rest * rest * rest + np.float32(0.5) * share, np.float32)
 
 
 def _whole(documents: Measured, table: Bytes) -> Floats:
@@ -303,9 +328,8 @@ def _colour(documents: Measured, table: Bytes, place: str) -> Floats:
         return _ramp(border, 0.2, 0.8) * (np.float32(0.85) + np.float32(0.15) * _step(stands_out, 0, 0.05))
     more = np.maximum(middle - border, 0)
     # A fifth of a thing may lie in light or shade that has another name.
-    subject = np.clip(np.float32(1.2) * more / np.maximum(stands_out, np.float32(0.15)), 0, 1.2) * (
-        1 - np.float32(0.5) * _step(border, 0.1, 0.5)
-    )
+    subject = np.clip(np.float32(1.2) * more / np.maximum(stands_out, np.float32(0.15)), 0, 1.2)
+    subject = subject * _step(stands_out, 0, 0.03) * (1 - np.float32(0.5) * _step(border, 0.1, 0.5))
     if place == "subject":
         return np.asarray(subject, np.float32)
     part = np.float32(border_part())
@@ -314,8 +338,9 @@ def _colour(documents: Measured, table: Bytes, place: str) -> Floats:
 
 
 def _dark(documents: Measured) -> Floats:
-    mean, most = documents.reading("light"), documents.reading("three_quarters")
-    return (_ramp(mean, 0.55, 0.3) + _ramp(most, 0.65, 0.35)) * np.float32(0.5)
+    mean, most, lights = (documents.reading(name) for name in ("light", "three_quarters", "high"))
+    low_key = _ramp(mean, 0.55, 0.3) + _ramp(most, 0.65, 0.35)
+    return np.float32(0.42) * low_key + np.float32(0.16) * _step(lights, 0.95, 0.45)
 
 
 def _bright(documents: Measured) -> Floats:
@@ -357,12 +382,17 @@ def _muted(documents: Measured) -> Floats:
     return _ramp(share, 0.15, 0.7) * _step(strong, 0.3, 0.05)
 
 
+def _warmth(documents: Measured) -> Floats:
+    """How much more of the frame is warm than cool, -1..1."""
+    return 2 * _whole(documents, _belonging("warmth", "")) - 1
+
+
 def _warm(documents: Measured) -> Floats:
-    return _ramp(_whole(documents, _belonging("warm", "")) - _whole(documents, _belonging("cool", "")), 0.1, 0.7)
+    return _ramp(_warmth(documents), 0.1, 0.7)
 
 
 def _cool(documents: Measured) -> Floats:
-    return _ramp(_whole(documents, _belonging("cool", "")) - _whole(documents, _belonging("warm", "")), 0.1, 0.7)
+    return _ramp(-_warmth(documents), 0.1, 0.7)
 
 
 def _colourful(documents: Measured) -> Floats:
@@ -415,7 +445,7 @@ def _soft_behind(documents: Measured) -> Floats:
     """What is sharp stands in the middle; the border is soft, or too soft to tell but not plain."""
     border, known = _sharpness(documents, "border_")
     middle, seen = _sharpness(documents, "middle_")
-    soft = np.where(known, _ramp(border, 0.65, 0.42), _ramp(documents.reading("border_spread"), 0.08, 0.2))
+    soft = np.where(known, _ramp(border, 0.65, 0.42), _step(documents.reading("border_spread"), 0.12, 0.25))
     return np.asarray(soft * _step(middle, 0.55, 0.8) * seen, np.float32)
 
 
@@ -519,17 +549,9 @@ def _size(name: str, documents: Measured) -> Floats:
     return np.asarray(fit * (side > 0), np.float32)
 
 
-def _along(name: str, place: str, documents: Measured) -> Floats:
-    """How far along a quality's scale each document is; 0 for what has no look."""
-    if name in ("image", "video", "text"):
-        return np.asarray(documents.kinds == Kind[name.upper()], np.float32)
-    seen = documents.counts > 0
-    if name in ("portrait", "landscape", "square", "panorama", "wide", "tall"):
-        return _shape(name, documents) * seen
-    if name in ("large", "small", "defined"):
-        return _size(name, documents) * seen
-    scale = _BACKGROUND_SCALES.get(name) if place == "background" else None
-    return documents.mean((scale or _SCALES[name])(documents))
+_KINDS = ("image", "video", "text")
+_SHAPES = ("portrait", "landscape", "square", "panorama", "wide", "tall")
+_SIZES = ("large", "small", "defined")
 
 
 # --- a look ------------------------------------------------------------------------------------------
@@ -549,20 +571,28 @@ class _Asked:
         return self.name in _BASIC or self.name in _SHADES
 
     def fits(self, documents: Measured) -> Floats:
+        """0..1 for each document; 0 for what has no look."""
         if self.is_colour:
+            graded = self._graded(_colour(documents, _belonging(self.name, self.tone), self.place))
             # A clip shows a colour if a part of it does; but many fade from black, to white.
-            by_frame = _colour(documents, _belonging(self.name, self.tone), self.place)
-            along = documents.mean(by_frame) if self.name in _NEUTRAL else documents.best(by_frame)
-        else:
-            along = _along(self.name, self.place, documents)
+            return documents.mean(graded) if self.name in _NEUTRAL else documents.best(graded)
+        if self.name in _KINDS:
+            return np.asarray(documents.kinds == Kind[self.name.upper()], np.float32)
+        if self.name in _SHAPES or self.name in _SIZES:
+            scale = _shape if self.name in _SHAPES else _size
+            return np.asarray(self._graded(scale(self.name, documents)) * (documents.counts > 0), np.float32)
+        scales = _BACKGROUND_SCALES if self.place else _SCALES
+        return documents.mean(self._graded(scales[self.name](documents)))
+
+    def _graded(self, along: Floats) -> Floats:
+        """A place on a scale as 0..1: what is plainly so is 0.85, what is more so is still told apart."""
         match self.degree:
             case "very":
                 along = (along - np.float32(0.4)) * np.float32(1.25)
             case "slightly":
                 along = np.minimum(2 * along, np.float32(1.5) - along)
-        # What is plainly so is 0.85; what is more so is still told apart, up to 1.
-        above = np.clip(along - 1, 0, 1)
-        return np.asarray((np.float32(0.85) * np.clip(along, 0, 1)) + np.float32(0.15) * above, np.float32)
+        plainly, above = np.clip(along, 0, 1), np.clip(along - 1, 0, 1)
+        return np.asarray(np.float32(0.85) * plainly + np.float32(0.15) * above, np.float32)
 
 
 @dataclass(frozen=True)
@@ -594,12 +624,11 @@ class Look:
         return np.asarray((1 - best) * has_look, np.float32)
 
 
-_KINDS = ("image", "video", "text")
-
 # --- words and what they do --------------------------------------------------------------------------
 
 _ROLES: dict[str, str] = {
-    "not": "not|no|without|non|except|excluding|isn t|aren t|nothing|不|不要|不是|不含|没有|没|无|非|别|勿|除了|排除",
+    "not": "not|don t want|do not want|dont want|no|without|non|except|excluding|isn t|aren t|nothing|"
+    "不|不要|不是|不含|没有|没|无|非|别|勿|除了|排除",
     "and": "and|plus|&|+|和|与|及|以及|加|跟|、|又|且|配",
     "or": "or|/|或|或者|或是|还是",
     "stop": "but|,|;|.|:|，|；|。|：|但|但是",
@@ -815,6 +844,8 @@ class _Group:
     """Whether a place may still follow."""
     joins: bool = True
     """Whether looks may still join."""
+    laid_on: tuple[int, ...] = ()
+    """The words that made it a background without saying so: "on white"."""
 
 
 class _Reader:
@@ -852,6 +883,7 @@ class _Reader:
                     if self.groups and self.groups[-1].negated:
                         self.groups[-1].joins = False
                 case "word":
+                    self._not_on()
                     self._close()
                     self._forget()
 
@@ -867,7 +899,8 @@ class _Reader:
         if last is None or not (last.open and last.joins) or begun:
             if last is not None and last.open and not last.place and self._place == "background" and not self._negated:
                 last.place = "subject"  # "red on white"
-            self.groups.append(_Group([[item]], self._negated, self._place, self._start))
+            laid_on = tuple(self._before) if self._place == "background" else ()
+            self.groups.append(_Group([[item]], self._negated, self._place, self._start, laid_on=laid_on))
         elif self._join == "or":
             last.looks[-1].append(item)
         else:
@@ -889,6 +922,16 @@ class _Reader:
             self._close()
             self._place = item.role
             self._await(at, item)
+
+    def _not_on(self) -> None:
+        """ "On a red sofa": the thing that follows is red, not the background."""
+        last = self.groups[-1] if self.groups else None
+        if last is None or not (last.open and last.laid_on) or last.negated:
+            return
+        last.place, last.start = "", -1
+        self.used.difference_update(last.laid_on)
+        if len(self.groups) > 1 and self.groups[-2].place == "subject" and self.groups[-2].end < 0:
+            self.groups[-2].place = ""
 
     def _close(self) -> None:
         if self.groups:
@@ -962,24 +1005,14 @@ def _weighed(look: Look, looks: Sequence[Look]) -> Look:
 
 def _left_over(text: str, items: Sequence[_Item], used: set[int], origins: Sequence[int]) -> str:
     """The text without the looks, and without the little words beside them."""
-    kept = [at for at, item in enumerate(items) if at not in used and item.role not in _LITTLE]
-    if not kept:
+    if all(at in used or item.role in _LITTLE for at, item in enumerate(items)):
         return ""
-    spans: list[tuple[int, int]] = []
-    for at in range(kept[0], kept[-1] + 1):
-        item = items[at]
+    characters = list(text[:_LONGEST])
+    for at, item in enumerate(items):
         if at in used or (item.role in _LITTLE and not _between_words(items, used, at)):
-            continue
-        start, end = origins[item.start], origins[item.end - 1] + 1
-        if spans and not text[spans[-1][1] : start].strip() and spans[-1][1] <= start and _follows(items, used, at):
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-    return " ".join(text[start:end] for start, end in spans)
-
-
-def _follows(items: Sequence[_Item], used: set[int], at: int) -> bool:
-    return at > 0 and at - 1 not in used
+            start, end = origins[item.start], origins[item.end - 1] + 1
+            characters[start:end] = " " * (end - start)
+    return " ".join("".join(characters).split())
 
 
 def _between_words(items: Sequence[_Item], used: set[int], at: int) -> bool:

@@ -26,9 +26,10 @@ from core.errors import (
     ReferenceUnreadable,
     ScorerUnknown,
 )
-from core.jobs import Failed, Jobs, Notice, Progress, Rank, ScanFinished, ScanStarted, Scored
-from core.media import Listed, Unlisted, scan
-from core.query import DEFAULT_INSTRUCTION
+from core.jobs import Explain, Failed, Jobs, Notice, Progress, Rank, ScanFinished, ScanStarted, Scored
+from core.media import Listed, Region, Unlisted, scan
+from core.query import DEFAULT_INSTRUCTION, Aspect
+from core.scorers import Explanation, Where, WordMet
 
 COLOURS = {"a.png": (30, 60, 200), "b.png": (220, 20, 30), "c.png": (128, 128, 128)}
 
@@ -36,8 +37,9 @@ COLOURS = {"a.png": (30, 60, 200), "b.png": (220, 20, 30), "c.png": (128, 128, 1
 class FakeEngine(Jobs):
     """Lists real folders and answers a ranking with the events it was given; an exception among them is raised."""
 
-    def __init__(self, *events, unlisted=()):
+    def __init__(self, *events, unlisted=(), why=None):
         self.events = events
+        self.why = why or {}
         self.unlisted = unlisted
         self.asked = None
         self.rank_closed = self.closed = False
@@ -55,6 +57,9 @@ class FakeEngine(Jobs):
                     yield event
             finally:
                 self.rank_closed = True
+            return
+        if isinstance(request, Explain):
+            yield from filter(None, [self.why.get(request.row)])
             return
         yield ScanStarted(os.path.abspath(request.folder), request.recursive, "token")
         files = 0
@@ -183,7 +188,58 @@ def test_every_option_reaches_the_engine(folder, say):
     assert not engine.asked.listing.recursive
     say("rank", folder, "--text", "red", engine=engine)
     assert engine.asked.query.instruction == DEFAULT_INSTRUCTION
+    assert engine.asked.query.aspect is Aspect.OVERALL
     assert engine.asked.scorer == "builtin"
+    say("rank", folder, "--image", "x.png", "--aspect", "palette", "--region", "0, .5,1,1", engine=engine)
+    assert engine.asked.query.aspect is Aspect.PALETTE
+    assert engine.asked.query.regions == (Region(0, 0.5, 1, 1),)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--image x.png --aspect mood", "mood"),
+        ("--image x.png --aspect same --instruction Match", "not both"),
+        ("--text red --region 0,0,1,1", "give --image"),
+        ("--image x.png --region 0,0,1", "four fractions"),
+        ("--image x.png --region 0.5,0,0.5,1", "four fractions"),
+        ("--image x.png --region 0,0,2,1", "four fractions"),
+        ("--image x.png --region a,b,c,d", "four fractions"),
+    ],
+)
+def test_an_aspect_or_a_region_that_makes_no_sense_is_wrong_usage(folder, say, options, words):
+    code, out, err = say("rank", folder, *options.split(), engine=FakeEngine())
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+WHY = Explanation(
+    (("palette", 0.91234), ("same", 0.0)),
+    (WordMet("red", 0.8, Where.LOOK), WordMet("dog", 0.0, None)),
+    (1.5, 4.0),
+)
+
+
+def test_it_says_why_when_asked(folder, say):
+    engine = FakeEngine(scored((0, 0.25), (2, 0.75)), why={2: WHY})
+    arguments = "rank", folder, "--text", "red dog", "--why", "--format"
+    _, out, _ = say(*arguments, "json", engine=engine)
+    best, other = json.loads(out)
+    assert best["why"] == {
+        "looks": {"palette": 0.912, "same": 0.0},
+        "words": [
+            {"word": "red", "value": 0.8, "where": "look"},
+            {"word": "dog", "value": 0.0, "where": None},
+        ],
+        "stretch": [1.5, 4.0],
+    }
+    assert other["why"] is None
+    _, out, _ = say(*arguments, "table", engine=engine)
+    assert out.splitlines()[2] == (
+        "      palette 0.91 · same 0.00 · “red” 0.80 by look · “dog” 0.00 · from 1.5 s to 4.0 s"
+    )
+    _, out, _ = say(*arguments, "csv", engine=engine)
+    assert [row["why"][:12] for row in csv.DictReader(io.StringIO(out))] == ["palette 0.91", ""]
 
 
 def test_an_empty_folder_gives_an_empty_list(tmp_path, say):

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from core import (
+    Aspect,
     Engine,
     EngineProcess,
     Event,
@@ -24,8 +25,11 @@ from core import (
     Notice,
     Progress,
     Query,
+    Region,
     Scored,
     ThumbnailMade,
+    Understood,
+    Where,
 )
 from core.errors import (
     CatalogDamaged,
@@ -34,10 +38,12 @@ from core.errors import (
     FileMisnamed,
     FileVanished,
     FolderMissing,
+    NothingToGoOn,
     QueryEmpty,
     ReferenceUnreadable,
     ScorerUnknown,
 )
+from tests.bench.photographs import ALTERATIONS, photographs
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (30, 40, 200), "grey": (128, 128, 128)}
 
@@ -103,6 +109,110 @@ def test_a_new_question_opens_no_file_again(engine: Jobs, photos: Path, tmp_path
     for path in photos.iterdir():
         path.unlink()  # gone, but what was learnt of them answers
     assert ranked(engine.rank(Query(images=(outside,)), listing), listing)[0] == "blue.png"
+
+
+# --- judged closely, and why --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copies(photos: Path) -> Path:
+    """A photograph, and a copy cropped and mirrored, beside the four colours."""
+    coffee = photographs()["coffee"]
+    Image.fromarray(coffee).save(photos / "coffee.png")
+    Image.fromarray(ALTERATIONS["mirrored"](ALTERATIONS["crop to 80 %"](coffee))).save(photos / "other name.jpg")
+    return photos
+
+
+def finally_scored(events: Iterator[Event], listing: Listing) -> dict[str, float]:
+    scores: dict[str, float] = {}
+    for event in events:
+        if isinstance(event, Scored):
+            names = [listing.names[row] for row in event.rows]
+            scores.update(zip(names, event.scores.tolist(), strict=True))
+    return scores
+
+
+def test_a_score_is_the_same_whichever_way_it_came_to_be_known(engine: Jobs, copies: Path) -> None:
+    query = Query(images=(copies / "coffee.png",))
+    fresh = finally_scored(engine.rank(query, engine.list_folder(copies)), engine.list_folder(copies))
+    assert min(fresh["coffee.png"], fresh["other name.jpg"]) >= 0.8
+    assert max(fresh[f"{name}.png"] for name in COLOURS) < 0.2
+    # From the features, first at a glance, then closely; and from the catalog.
+    region = Query(images=(copies / "coffee.png",), regions=(Region(0, 0, 1, 1),))  # the same picture, another question
+    events = list(engine.rank(region, engine.list_folder(copies)))
+    assert finally_scored(iter(events), engine.list_folder(copies)) == fresh
+    rows = [row for event in events if isinstance(event, Scored) for row in event.rows.tolist()]
+    assert len(rows) == len(fresh) + 2  # the two copies were in doubt
+    last = [event for event in events if isinstance(event, Progress)][-1]
+    assert last.done == last.total == len(fresh)
+    events = list(engine.rank(region, engine.list_folder(copies)))
+    assert [event.known for event in events if isinstance(event, Scored)] == [True]
+    assert finally_scored(iter(events), engine.list_folder(copies)) == fresh
+
+
+def test_details_that_are_lost_are_learnt_again(home: Path, copies: Path) -> None:
+    with Engine(home, workers=2) as engine:
+        list(engine.rank(Query(text="red"), engine.list_folder(copies)))
+    with sqlite3.connect(home / "catalog.sqlite3") as db:
+        db.execute("DELETE FROM details")
+        db.execute("UPDATE features SET data = substr(data, 1, 50) WHERE content = 1")
+    db.close()
+    with Engine(home, workers=2) as engine:
+        listing = engine.list_folder(copies)
+        scores = finally_scored(engine.rank(Query(images=(copies / "coffee.png",)), listing), listing)
+        assert len(scores) == 6
+        assert scores["other name.jpg"] >= 0.8
+
+
+def test_each_aspect_is_a_question_of_its_own(engine: Jobs, copies: Path) -> None:
+    listing = engine.list_folder(copies)
+    found = {
+        aspect: finally_scored(engine.rank(Query(images=(copies / "coffee.png",), aspect=aspect), listing), listing)
+        for aspect in Aspect
+    }
+    assert all(scores["coffee.png"] >= 0.8 for scores in found.values())
+    assert found[Aspect.SAME]["other name.jpg"] >= 0.8
+    assert len({tuple(scores.values()) for scores in found.values()}) == len(Aspect)
+
+
+def test_a_region_of_a_picture_can_be_the_query(engine: Jobs, photos: Path) -> None:
+    left, right = (np.asarray(Image.open(photos / f"{name}.png")) for name in ("red", "blue"))
+    Image.fromarray(np.hstack([left, right])).save(photos / "both.png")
+    listing = engine.list_folder(photos)
+    for region, best in ((Region(0, 0, 0.5, 1), "red.png"), (Region(0.5, 0, 1, 1), "blue.png")):
+        query = Query(images=(photos / "both.png",), regions=(region,))
+        for _ in range(2):  # the second time from the catalog
+            assert ranked(engine.rank(query, listing), listing)[0] == best
+
+
+def test_it_says_why_a_file_stands_where_it_does(engine: Jobs, copies: Path) -> None:
+    listing = engine.list_folder(copies)
+    query = Query(text="red", images=(copies / "coffee.png",))
+    row = listing.names.index("other name.jpg")
+    assert engine.explain(query, listing, row) is None  # nothing is known of it yet
+    events = list(engine.rank(query, listing))
+    assert [event for event in events if isinstance(event, Understood)] == [Understood(("red",), ())]
+    told = engine.explain(query, listing, row)
+    assert told is not None
+    looks = dict(told.looks)
+    assert looks["same"] >= 0.8
+    assert list(looks) == ["palette", "layout", "texture", "same"]
+    named = engine.explain(query, listing, listing.names.index("red.png"))
+    assert named is not None
+    assert [(met.word, met.where) for met in named.words] == [("red", Where.NAME)]
+    assert engine.explain(query, listing, 1_000) is None
+
+
+def test_it_says_when_nothing_speaks_of_the_words(engine: Jobs, photos: Path) -> None:
+    def told(text: str) -> list[NothingToGoOn]:
+        events = engine.rank(Query(text=text), engine.list_folder(photos))
+        return [event.error for event in events if isinstance(event, Notice)]  # type: ignore[misc]
+
+    for _ in range(2):  # the second time from the catalog
+        assert told("a happy dog") == [NothingToGoOn(words="happy dog")]
+        assert told("red") == []
+    (photos / "red.png").rename(photos / "my happy dog.png")
+    assert told("a happy dog") == []
 
 
 def test_moved_and_copied_files_keep_their_scores(engine: Jobs, photos: Path, home: Path) -> None:
