@@ -30,10 +30,10 @@ _SHARE_BYTES = 2 * _ENTRIES
 READINGS = (
     "light",  # mean OKLab lightness
     "spread",  # standard deviation of the lightness, doubled
-    "low",  # lightness that 2 % of the frame is below,
-    "quarter",  # 25 %,
-    "three_quarters",  # 75 %,
-    "high",  # 98 %
+    "low",  # lightness that 2 % of the frame is below
+    "quarter",  # the same of 25 %
+    "three_quarters",  # of 75 %
+    "high",  # of 98 %
     "chroma",  # mean OKLab chroma, times 4
     "coloured",  # share of pixels that aren't grey
     "tints",  # how far the chroma vectors lie from their mean: root of the mean square, times 4
@@ -44,14 +44,15 @@ READINGS = (
     "border_chroma",  # mean chroma of the border, times 4
     "subject",  # share of the middle in colours that the border has less of, nor any near them
     "sharpness",  # of the strongest edges: 0 no edge to tell by; else how steep at the finest scale, see _sharpness
-    "border_sharpness",
-    "middle_sharpness",
+    "border_sharpness",  # the same of the border
+    "middle_sharpness",  # and of the middle
     "edges",  # share of pixels on an edge
-    "border_edges",
+    "border_edges",  # the same of the border
     "empty",  # share of 144 cells without an edge
 )
 """Scalars of a frame, each 0..1 in a byte."""
 FIGURE_BYTES = _CODE_BYTES + _SHARE_BYTES + len(READINGS)
+"""Codes of the border's and of the middle's colours (uint16, low byte first), their shares in 255ths, the readings."""
 
 # --- colours -----------------------------------------------------------------------------------------
 
@@ -59,7 +60,8 @@ LEVELS = 32
 """Steps of each of R, G and B in a kept colour: 8 of 255, about as fine as two colours can be told apart."""
 COLOURS = LEVELS**3
 _GREY_CHROMA, _MORE_OF_LIGHT = 0.012, 0.02
-"""OKLab chroma below which a pixel is seen as grey: of black, and what white has more. A pastel has 0.05."""
+"""OKLab chroma below which a pixel is seen as grey: that of black, and how much more it is for white. A pastel has
+0.05."""
 
 
 @cache
@@ -122,7 +124,9 @@ def _cells() -> _Cells:
 _SIDE = 72
 """The frame is looked at as a square of this side: places are relative, and small things aren't its colours."""
 _RIM = 9
+"""Width of the border in pixels of the square."""
 _BLOCK = 6
+"""Side of the cells that are counted as empty or not."""
 
 
 @cache
@@ -144,6 +148,7 @@ def _regions() -> tuple[NDArray[np.intp], float]:
 # --- measuring ---------------------------------------------------------------------------------------
 
 _MOST_PIXELS = 400 * 300
+"""Larger frames are reduced to about this, so that sharpness is told at one size and all cost the same."""
 _MEAN, _REPEAT = cv2.INTER_AREA, cv2.INTER_NEAREST
 _EDGE = 14
 """Difference of neighbouring pixels, in 255ths of grey over the square, that is seen as an edge."""
@@ -274,8 +279,11 @@ def _grey(frame: Bytes) -> Bytes:
 
 
 _COARSE = 4
+"""How many times smaller the frame is in which edges are found."""
 _FEW = 8
+"""Cells on an edge below which there is nothing to tell by."""
 _FAINT = 6
+"""Steepness in the reduced frame, in grey levels, below which nothing is an edge."""
 _AROUND = np.ones((5, 5), np.uint8)
 
 

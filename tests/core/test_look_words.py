@@ -344,3 +344,10 @@ def test_poor_pictures_have_looks_too(frame):
 
 def test_the_folder_of_the_table_is_hard():
     assert len(candidates()) >= 100
+
+
+@pytest.mark.parametrize(
+    "word", ["tall", "wide", "hd", "单色", "neon", "earthy", "image", "landscape", "sharp", "empty"]
+)
+def test_every_quality_with_words_can_be_measured(word):
+    assert 0 <= fit(word, of(plain(0x808080)))[0] <= 1
