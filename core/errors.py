@@ -19,7 +19,7 @@
     │   ├── QueryEmpty
     │   ├── ReferenceUnreadable
     │   ├── AddressRefused    a web address: nothing is fetched from the network
-    │   └── NothingToGoOn     it was asked, and nothing here says anything about its words
+    │   └── NothingToGoOn     it was asked, and nothing here speaks of its words
     ├── CatalogError          scores can't be kept, or read
     │   ├── CatalogLocked
     │   ├── CatalogReadOnly
@@ -175,7 +175,7 @@ class AddressRefused(QueryError):
 
 
 class NothingToGoOn(QueryError):
-    """Told after a ranking; the order then means nothing. data: words."""
+    """Told after a ranking, of words that nothing was met of. data: words."""
 
     sentence = (
         "No name, caption or text here speaks of “{words}”, and the built-in matcher knows looks and words, "

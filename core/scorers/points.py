@@ -271,8 +271,13 @@ def _mirror() -> tuple[Rows, NDArray[np.bool_]]:
 _MIRRORED, _INVERTED = _mirror()
 
 
+def count_points(kept: bytes) -> int:
+    """How many points `find_points` kept."""
+    return max(0, len(kept) - _HEADER.itemsize) // _ROW.itemsize
+
+
 def _read(kept: bytes) -> _Points:
-    count = max(0, len(kept) - _HEADER.itemsize) // _ROW.itemsize
+    count = count_points(kept)
     size = np.frombuffer(kept, _HEADER, 1)[0] if count else np.zeros(1, _HEADER)[0]
     rows = np.frombuffer(kept, _ROW, count, _HEADER.itemsize) if count else np.empty(0, _ROW)
     places = np.asarray((rows["x"] + 1j * rows["y"]) / _UNITS, np.complex64)

@@ -1,4 +1,4 @@
-"""How surely altered copies of photographs are found among strangers: by a common hash, by points, by points and look.
+"""How surely altered copies of photographs are found among strangers: by common hashes, by points, by the matcher.
 
 Every photograph is asked for among the altered copies of all and many drawn pictures. Of equal scores the strangers
 count as first. Run from the root: python -m tests.bench.same_picture [number of drawn pictures]
@@ -9,18 +9,23 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.scorers import looks
+from core.media import Decoded, Kind
+from core.query import Query
+from core.scorers import Document, looks
+from core.scorers.builtin import BuiltinMatcher
 from core.scorers.points import SamePicture, find_points
 from tests.bench.photographs import ALTERATIONS, distractors, judged, photographs
 
 Frame = NDArray[np.uint8]
 Scores = NDArray[np.float64]
 DRAWN = 1000
+MATCHER = BuiltinMatcher()
 
 
 def gradient_hash(frame: Frame) -> Frame:
@@ -74,6 +79,17 @@ def strangers(title: str, scores: Scores) -> None:
     )
 
 
+def by_matcher(references: Sequence[Frame], documents: Sequence[Frame]) -> Scores:
+    """What the matcher makes of points and looks together, (references, documents)."""
+    kept = [
+        Document(feature=MATCHER.extract(Decoded(b"", Kind.IMAGE, frame[None]))) for frame in (*references, *documents)
+    ]
+    query = Query(images=(Path("reference.png"),))
+    return np.stack(
+        [MATCHER.ask(query, [reference]).judge(kept[len(references) :])[0] for reference in kept[: len(references)]]
+    ).astype(np.float64)
+
+
 def main(drawn: int) -> None:
     cv2.setNumThreads(1)
     originals = [judged(frame) for frame in photographs().values()]
@@ -124,9 +140,7 @@ def main(drawn: int) -> None:
     same = np.asarray(looks.nearness(rows[len(originals) :], rows[: len(originals)]).same, np.float64).T
     asked = same >= looks.MAYBE_SAME
     report("Look alone", same, owners, kinds)
-    gated = np.where(asked, np.maximum(same, verified), same)
-    report("Points and look, points asked of those that the look lets through", gated, owners, kinds)
-    report("Points and look, points asked of all", np.maximum(same, verified), owners, kinds)
+    report("The built-in matcher", by_matcher(originals, documents), owners, kinds)
     lost = own & ~asked & (verified >= 0.5)
     print(
         f"  asked: {asked[own].mean():.3f} of the copies, {asked[~own].mean():.4f} of the strangers; "

@@ -379,6 +379,32 @@ def test_it_owns_up_when_nothing_speaks_of_the_words(mixed, met):
     assert question.remark() == (None if met else NothingToGoOn(words="happy dog"))
 
 
+@pytest.mark.parametrize("text", ["?", "the", "颜色"])
+def test_it_owns_up_to_words_that_say_nothing(text):
+    question = ask(text)
+    question.with_names(*question.judge(kept(scene())), ["1.jpg"])
+    assert question.remark() in (NothingToGoOn(words=text), None)
+    assert question.remark() is not None or question.understood is not None
+
+
+def test_several_looks_are_wanted_together():
+    half = np.zeros((60, 80, 3), np.uint8)
+    half[:, :40], half[:, 40:] = (200, 20, 20), (20, 130, 30)
+    both, red, green = by_words("red and green", picture(half), plain(0xC81414), plain(0x14821E))
+    assert both >= 0.5
+    assert max(red, green) < 0.3
+
+
+def test_what_points_disprove_is_not_the_same_picture():
+    rng = np.random.default_rng(1)
+    disc = np.hypot(*np.mgrid[-150:150, -200:200]) < 120
+    balls = [np.where(disc[..., None], rng.integers(60, 255, (300, 400, 1)), 0) for _ in range(2)]
+    one, other = (picture(np.repeat(ball, 3, axis=2)) for ball in balls)
+    told = dict(ask(references=[one]).explain(*kept(other), "a.jpg").looks)
+    assert told["same"] < 0.2
+    assert told["layout"] > 0.8
+
+
 def test_looks_alone_need_no_apology():
     question = ask("pale blue background")
     question.with_names(*question.judge(kept(scene())), ["1.jpg"])
