@@ -25,7 +25,7 @@ from core.scorers.words import Finder, Word, asked_words
 
 Floats = NDArray[np.float32]
 
-VERSION = 2
+VERSION = 3
 MET = 0.55
 """Evidence from which a word counts as met: not half a Chinese word, nor a house for a horse."""
 LEAST_LOOK = np.float32(0.1)

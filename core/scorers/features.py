@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Number = TypeVar("Number", bound=np.generic)
 
-VERSION = 2
+VERSION = 3
 FRAMES = 8
 """The most frames that are kept of a clip."""
 WORD_BYTES = 1500

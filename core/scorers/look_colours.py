@@ -28,7 +28,7 @@ Bytes = NDArray[np.uint8]
 # Of each colour the words that mean it, then sRGB values (0xRRGGBB) that anyone would call by that name.
 
 _BASIC: dict[str, tuple[str, tuple[int, ...]]] = {
-    "red": ("red|红|红色|大红|正红|鲜红",
+    "red": ("red|blood red|红|红色|大红|正红|鲜红|火红|血红|大红色|正红色",
         (0xFF0000, 0xC81818, 0xD93030, 0xA01010, 0x8B0000, 0x5A0808, 0xE34234)),
     "orange": ("orange|橙|橙色|橘|橘色|橘黄|橘黄色|橙黄|橙黄色",
         (0xFF8000, 0xFFA500, 0xF07820, 0xE06000, 0xFFB060)),
@@ -37,7 +37,7 @@ _BASIC: dict[str, tuple[str, tuple[int, ...]]] = {
     "green": ("green|绿|绿色",
         (0x00FF00, 0x00C000, 0x008000, 0x2E8B57, 0x6B8E23, 0x90EE90, 0xC0E8C0, 0x1F4D1F, 0x0A300A, 0xADFF2F,
          0x607858)),
-    "cyan": ("cyan|aqua|青|青色|蓝绿|蓝绿色",
+    "cyan": ("cyan|aqua|青|青色",
         (0x00FFFF, 0x40E0D0, 0x00C5CD, 0x00B0B0, 0x008B8B, 0x90E0E0)),
     "blue": ("blue|蓝|蓝色",
         (0x0000FF, 0x4169E1, 0x1E60E0, 0x0000A0, 0x000080, 0x0A1A50, 0x1E90FF, 0x87CEEB, 0x4682B4, 0x1C2E50,
@@ -48,11 +48,11 @@ _BASIC: dict[str, tuple[str, tuple[int, ...]]] = {
         (0xFF69B4, 0xFFC0CB, 0xFF90B8, 0xFF1493, 0xFF50C0, 0xF8D8E0, 0xE08098)),
     "brown": ("brown|棕|棕色|褐|褐色|咖啡色|棕褐色",
         (0x8B4513, 0x5C3317, 0x704828, 0xA0724A, 0x3A2010, 0xB08050, 0x806850, 0xD0C0A8, 0xE0D4C0)),
-    "black": ("black|黑|黑色",
+    "black": ("black|pitch black|jet black|黑|黑色|纯黑|漆黑|乌黑|纯黑色",
         (0x000000, 0x101010, 0x1C1C1C)),
     "grey": ("grey|gray|灰|灰色",
         (0x404040, 0x606060, 0x808080, 0xA0A0A0, 0xC0C0C0, 0xCFCFCF)),
-    "white": ("white|白|白色",
+    "white": ("white|pure white|snow white|白|白色|纯白|雪白|纯白色|雪白色",
         (0xFFFFFF, 0xF4F4F4, 0xE6E6E6)),
 }  # fmt: skip
 """The basic colours, which between them share out all there are; the first three examples are the plainest."""
@@ -67,28 +67,30 @@ _SHADES: dict[str, tuple[str, tuple[int, ...]]] = {
     "peach": ("peach|apricot|蜜桃色|桃色|杏色|杏黄", (0xFFDAB9, 0xFFB07C, 0xFBCEB1)),
     "amber": ("amber|琥珀色|琥珀", (0xFFBF00, 0xFEB308)),
     "gold": ("gold|golden|金|金色|金黄|金黄色", (0xD4AF37, 0xDBB40C, 0xDAA520, 0xC89820)),
-    "mustard": ("mustard|芥末黄|芥黄", (0xE1AD01, 0xCEB301)),
+    "mustard": ("mustard|ochre|芥末黄|芥黄|土黄|土黄色|姜黄", (0xE1AD01, 0xCEB301, 0xC9A227, 0xB8963A)),
     "lemon": ("lemon|lemon yellow|柠檬黄|柠檬色", (0xFFF44F, 0xFDFF52)),
     "cream": ("cream|cream white|ivory|奶油色|奶白|奶白色|乳白|乳白色|米白|米白色|象牙色|象牙白",
-        (0xFFFDD0, 0xFFFFC2, 0xFFF8DC, 0xFAF0DC)),
+        (0xFFFDD0, 0xFFFFC2, 0xFFF8DC, 0xFAF0DC, 0xF0EAD6)),
+    "champagne": ("champagne|香槟色|香槟金|香槟", (0xF7E7CE, 0xEAD6B0, 0xDCC49C)),
     "beige": ("beige|米色|米黄|米黄色", (0xE6DAA6, 0xF5E6C8, 0xE0D0B8, 0xD8C8A8, 0xE8DCC4)),
     "khaki": ("khaki|卡其|卡其色", (0xC3B091, 0xAAA662, 0xBDB76B, 0xC0B078)),
     "tan": ("tan|camel|驼色|棕黄|棕黄色|浅褐|浅褐色", (0xD2B48C, 0xD1B26F, 0xC19A6B)),
     "chestnut": ("chestnut|chocolate|栗色|巧克力色", (0x7B3F00, 0x954535, 0x5A3018, 0x3D1C02)),
-    "lime": ("lime|lime green|青柠色|黄绿|黄绿色|嫩绿|嫩绿色|草绿|草绿色", (0xBFFF00, 0x9ACD32, 0xAAFF32)),
+    "lime": ("lime|lime green|青柠色|黄绿|黄绿色|嫩绿|嫩绿色", (0xBFFF00, 0x9ACD32, 0xAAFF32)),
+    "grass green": ("grass green|草绿|草绿色", (0x4C9A2A, 0x5A8A2A, 0x6FA032, 0x7CB342, 0x3F7D20, 0x6B8E23)),
     "olive": ("olive|olive green|橄榄|橄榄绿|橄榄色|军绿|军绿色", (0x808000, 0x6E750E, 0x677A04, 0x556B2F)),
     "emerald": ("emerald|翠绿|翠绿色|祖母绿", (0x50C878, 0x009B60, 0x01A049)),
     "forest green": ("forest green|bottle green|墨绿|墨绿色", (0x06470C, 0x013220, 0x1B4D3E, 0x044A05, 0x154406)),
-    "mint": ("mint|mint green|薄荷绿|薄荷色|粉绿", (0x9FFEB0, 0x98FFC8, 0xAAF0D1, 0xB8E8D0)),
+    "mint": ("mint|mint green|薄荷绿|薄荷色|粉绿", (0x9FFEB0, 0x98FFC8, 0xAAF0D1, 0xB8E8D0, 0x7CC8B0)),
     "sage": ("sage|sage green|灰绿|灰绿色|鼠尾草绿", (0x9CAF88, 0x87AE73, 0x8A9A7B)),
-    "teal": ("teal|凫色|孔雀蓝|孔雀绿", (0x008080, 0x029386, 0x01697A)),
+    "teal": ("teal|凫色|孔雀蓝|孔雀绿", (0x008080, 0x029386, 0x01697A, 0x20A09A)),
     "turquoise": ("turquoise|绿松石色|松石绿|湖蓝|湖蓝色|碧绿", (0x40E0D0, 0x06C2AC, 0x30D5C8)),
     "sky blue": ("sky blue|azure|天蓝|天蓝色|天空蓝|蔚蓝", (0x87CEEB, 0x75BBFD, 0x82CAFC)),
-    "navy": ("navy|navy blue|藏青|藏青色|藏蓝|藏蓝色|海军蓝", (0x000080, 0x01153E, 0x001146, 0x0A1850)),
+    "navy": ("navy|navy blue|midnight blue|藏青|藏青色|藏蓝|藏蓝色|海军蓝", (0x000080, 0x01153E, 0x001146, 0x0A1850)),
     "royal blue": ("royal blue|cobalt|宝蓝|宝蓝色|宝石蓝|钴蓝", (0x4169E1, 0x0047AB, 0x0504AA)),
     "indigo": ("indigo|靛蓝|靛蓝色|靛青|靛", (0x4B0082, 0x380282)),
-    "lavender": ("lavender|薰衣草色|淡紫|淡紫色|浅紫|浅紫色", (0xC79FEF, 0xDCD0FF, 0xD0C0F0, 0xBBA8E0)),
-    "lilac": ("lilac|mauve|丁香紫|藕荷色|藕色", (0xC8A2C8, 0xCEA2FD, 0xAE7181)),
+    "lavender": ("lavender|薰衣草色|薰衣草紫|淡紫|淡紫色|浅紫|浅紫色", (0xC79FEF, 0xDCD0FF, 0xD0C0F0, 0xBBA8E0)),
+    "lilac": ("lilac|mauve|丁香紫|藕荷色|藕色|藕粉|藕粉色", (0xC8A2C8, 0xCEA2FD, 0xAE7181)),
     "magenta": ("magenta|fuchsia|hot pink|洋红|洋红色|品红|品红色|玫红|玫红色|玫瑰红",
         (0xFF00FF, 0xFF1493, 0xC20078, 0xE0208C)),
     "rose": ("rose|玫瑰色|玫瑰粉|桃红|桃红色", (0xFF5C8A, 0xCF6275, 0xF04C7C)),
@@ -105,6 +107,31 @@ COLOUR_WORDS: dict[str, tuple[str, ...]] = {
     name: tuple(words.split("|")) for name, (words, _) in (_BASIC | _SHADES).items()
 }
 """Every colour that has a name, and all words for it, folded."""
+_MIXED = {
+    frozenset(pair.split()): mixture
+    for mixture, pairs in {
+        "": "red orange|red purple|red brown|red pink|orange yellow|orange brown|orange pink|yellow brown|yellow grey|"
+        "green cyan|green grey|green brown|blue cyan|blue purple|blue grey|cyan grey|purple pink|purple grey|"
+        "purple brown|pink grey|brown grey",
+        "cyan": "green blue",
+        "lime": "green yellow",
+    }.items()
+    for pair in pairs.split("|")
+}
+"""Pairs of basic colours between which there are others, and the name of those if they have one."""
+
+
+def mixture(one: str, other: str) -> str:
+    """The colour between two, for fits_colour; "" if they don't mix to one (red and green, black and white)."""
+    between = _MIXED.get(frozenset((one, other)))
+    return f"{one}+{other}" if between == "" else between or ""
+
+
+def is_colour(name: str) -> bool:
+    """Whether fits_colour knows it: a name of COLOUR_WORDS, a mixture, or #rrggbb in lower case."""
+    return name in COLOUR_WORDS or "+" in name or name.startswith("#")
+
+
 TONE_WORDS: dict[str, tuple[str, ...]] = {
     tone: tuple(words.split("|"))
     for tone, words in {
@@ -127,20 +154,26 @@ def ramp(values: Floats, none: float, full: float) -> Floats:
     return np.asarray(np.clip(along, 0, 2), np.float32)
 
 
+def scale(values: Floats, none: float, plain: float, most: float) -> Floats:
+    """Like ramp, but with 2 at `most`: for what goes on far beyond where it is plain."""
+    above = np.clip((values - np.float32(plain)) * np.float32(1 / (most - plain)), 0, 1)
+    return np.asarray(step(values, none, plain) + above, np.float32)
+
+
 def step(values: Floats, none: float, full: float) -> Floats:
     """How far values meet a condition: 0 up to `none`, 1 from `full` on, straight between."""
     return np.minimum(ramp(values, none, full), np.float32(1))
 
 
 def graded(along: Floats, degree: str) -> Floats:
-    """How far places on a scale are what is asked for with a degree ("very", "slightly" or ""), 0..1.
+    """How far places on a scale are what is asked for with a degree, 0..1; any but "very" and the small ones is none.
 
     What is plainly so is 0.85, and what is more so is still told apart.
     """
     match degree:
         case "very":
             along = (along - np.float32(0.4)) * np.float32(1.25)
-        case "slightly":
+        case "slightly" | "little":
             along = np.minimum(2 * along, np.float32(1.5) - along)
     plainly, above = np.clip(along, 0, 1), np.clip(along - 1, 0, 1)
     return np.asarray(np.float32(0.85) * plainly + np.float32(0.15) * above, np.float32)
@@ -157,6 +190,10 @@ _USUAL_FOCAL = 0.6
 """The same of a shade."""
 _SHADE_REACH = 0.04
 """How far from its examples a shade is half itself, in the distance of _apart."""
+_CODE_REACH = 0.065
+"""The same of a colour given by its code."""
+_MIXTURE_REACH = 0.07
+"""The same of what lies between two basic colours."""
 _SHADE_LIFT = {"light": 0.1, "pale": 0.12, "dark": -0.12}
 """By how much OKLab lightness a tone moves a shade's examples."""
 
@@ -165,17 +202,20 @@ def _chroma(lab: Floats) -> Floats:
     return np.asarray(np.hypot(lab[:, 1], lab[:, 2]), np.float32)
 
 
-def _apart(example: int, lab: Floats, lift: float) -> Floats:
-    """How far colours are from one, made lighter by `lift`: OKLab with lightness counting little more than half."""
-    centre = oklab(np.array([example >> 16, example >> 8 & 255, example & 255]))
-    away = lab - (centre + np.array([lift, 0, 0], np.float32))
+def _oklab_of(code: int) -> Floats:
+    """OKLab of an sRGB value 0xRRGGBB."""
+    return oklab(np.array([code >> 16, code >> 8 & 255, code & 255]))
+
+
+def _apart(centre: Floats, lift: float) -> Floats:
+    """How far the kept colours are from one made lighter by `lift`: OKLab, lightness counting little more than half."""
+    away = kept_colours() - (centre + np.array([lift, 0, 0], np.float32))
     return np.asarray(np.sqrt(0.35 * away[:, 0] ** 2 + away[:, 1] ** 2 + away[:, 2] ** 2), np.float32)
 
 
-def _nearest(examples: Iterable[int], lift: float = 0) -> Floats:
+def _nearest(examples: Iterable[int]) -> Floats:
     """How far each of the kept colours is from the nearest of some examples."""
-    lab = kept_colours()
-    return np.asarray(np.min([_apart(example, lab, lift) for example in examples], axis=0), np.float32)
+    return np.asarray(np.min([_apart(_oklab_of(example), 0) for example in examples], axis=0), np.float32)
 
 
 @cache
@@ -188,14 +228,30 @@ def _distances() -> dict[str, Floats]:
 @lru_cache(maxsize=256)
 def _belonging(colour: str, tone: str) -> Bytes:
     """How far each of the kept colours is what this name means, in 255ths."""
-    if colour in _SHADES:
-        lift = _SHADE_LIFT.get(tone, 0.0)
-        belonging = _belonging_to_shade(colour, lift)
-        tone = "" if lift else tone
-    else:
+    if colour in _BASIC:
         belonging = _belonging_to_basic(colour)
         tone = "" if colour in ("black", "white") else tone
-    return _in_255ths(_toned(belonging, tone, _FOCAL.get(colour, _USUAL_FOCAL)))
+        return _in_255ths(_toned(belonging, tone, _FOCAL.get(colour, _USUAL_FOCAL)))
+    lift = _SHADE_LIFT.get(tone, 0.0)
+    if colour.startswith("#"):
+        belonging = _around((_oklab_of(int(colour[1:], 16)),), lift, _CODE_REACH)
+    elif "+" in colour:
+        belonging = _around(_between(*colour.split("+")), lift, _MIXTURE_REACH)
+    else:
+        belonging = _belonging_to_shade(colour, lift)
+    return _in_255ths(_toned(belonging, "" if lift else tone, _USUAL_FOCAL))
+
+
+def _between(one: str, other: str) -> list[Floats]:
+    """The colours half way between the plainest of two basic ones."""
+    first, second = ([_oklab_of(code) for code in _BASIC[name][1][:3]] for name in (one, other))
+    return [(mine + yours) * np.float32(0.5) for mine in first for yours in second]
+
+
+def _around(centres: Iterable[Floats], lift: float, reach: float) -> Floats:
+    """How far each of the kept colours is one of some, given in OKLab: half at `reach`."""
+    nearest = np.min([_apart(centre, lift) for centre in centres], axis=0)
+    return np.asarray(np.clip(1.1 - 0.6 * nearest / reach, 0, 1), np.float32)
 
 
 def _belonging_to_basic(colour: str) -> Floats:
@@ -210,11 +266,15 @@ def _belonging_to_basic(colour: str) -> Floats:
 
 
 def _belonging_to_shade(colour: str, lift: float) -> Floats:
-    """A shade is itself around its examples."""
-    belonging = np.clip(1.1 - 0.6 * _nearest(_SHADES[colour][1], lift) / _SHADE_REACH, 0, 1)
-    if colour not in _GREYISH:
-        belonging = belonging * step(_chroma(kept_colours()), 0.012, 0.035)
-    return np.asarray(belonging, np.float32)
+    """A shade is itself around its examples, in about their hue."""
+    centres = [_oklab_of(example) for example in _SHADES[colour][1]]
+    belonging = _around(centres, lift, _SHADE_REACH)
+    if colour in _GREYISH:
+        return belonging
+    a, b = np.mean([centre[1:] for centre in centres], axis=0)
+    lab, chroma = kept_colours(), _chroma(kept_colours())
+    along = (lab[:, 1] * a + lab[:, 2] * b) / np.maximum(chroma * np.hypot(a, b), np.float32(1e-6))
+    return np.asarray(belonging * step(chroma, 0.012, 0.035) * step(along, 0.6, 0.85), np.float32)
 
 
 def _toned(belonging: Floats, tone: str, focal: float) -> Floats:
@@ -227,7 +287,7 @@ def _toned(belonging: Floats, tone: str, focal: float) -> Floats:
         case "pale":
             return belonging * step(light, focal + 0.02, max(focal + 0.12, 0.82)) * step(chroma, 0.16, 0.10)
         case "dark":
-            return belonging * step(light, focal - 0.04, focal - 0.14)
+            return belonging * step(light, 0.84 * focal, 0.68 * focal)
         case "bright":
             return belonging * step(chroma, 0.10, 0.16) * step(light, focal - 0.14, focal - 0.06)
         case "neon":
@@ -250,6 +310,10 @@ def _family(family: str) -> Floats:
     hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) % 360
     tinted = step(chroma, 0.02, 0.06)
     match family:
+        case "dark":
+            return step(light, 0.52, 0.36)
+        case "bright":
+            return step(light, 0.68, 0.84)
         case "warm":
             return tinted * step(np.abs((hue - 60 + 180) % 360 - 180), 70, 50)
         case "cool":
@@ -272,59 +336,126 @@ def _family(family: str) -> Floats:
             earth = step(np.abs(hue - 75), 50, 35) * step(light, 0.78, 0.68)
             return earth * step(chroma, 0.02, 0.04) * step(chroma, 0.15, 0.12)
         case _:  # neon
-            return step(chroma, 0.13, 0.19) * step(light, 0.55, 0.65)
+            return step(chroma, 0.16, 0.21) * step(light, 0.35, 0.5)
 
 
 def _in_255ths(belonging: Floats) -> Bytes:
     return np.asarray(np.rint(belonging * 255), np.uint8)
 
 
+_HUES = {
+    "red": (29, 25), "orange": (60, 22), "yellow": (103, 20), "green": (145, 40), "cyan": (197, 30), "blue": (255, 40),
+    "purple": (305, 28), "pink": (355, 32), "brown": (60, 30),
+}  # fmt: skip
+"""Of the colours that can tint a picture, the hue in degrees and how far it reaches to both sides."""
+
+
+@cache
+def _belonging_to_tint(colour: str) -> Bytes:
+    """How far each of the kept colours has a touch of a basic colour: its hue, however little of it."""
+    lab, (centre, reach) = kept_colours(), _HUES[colour]
+    hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
+    beside = np.abs((hue - centre + 180) % 360 - 180).astype(np.float32)
+    tint = step(_chroma(lab), 0.012, 0.035) * step(beside, reach + 10, reach)
+    return _in_255ths(tint * step(lab[:, 0], 0.75, 0.65) if colour == "brown" else tint)
+
+
+@cache
+def _belonging_to_subject(colour: str) -> Bytes:
+    """How far each of the kept colours is called black or white where it stands out from what is behind it."""
+    light, chroma = kept_colours()[:, 0], _chroma(kept_colours())
+    nearly = step(light, 0.36, 0.28) if colour == "black" else step(light, 0.6, 0.86)
+    return np.maximum(_belonging(colour, ""), _in_255ths(nearly * step(chroma, 0.06, 0.03)))
+
+
 # --- how much of a document has them -----------------------------------------------------------------
 
 
 def fits_colour(documents: Measured, colour: str, *, tone: str, degree: str, place: str) -> Floats:
-    """How far each document shows a colour of COLOUR_WORDS, 0..1, shape (documents,); 0 for one without frames.
+    """How far each document shows a colour (see is_colour), 0..1, shape (documents,); 0 for one without frames.
 
-    `tone` is of TONE_WORDS or "", `degree` as in graded; `place` is "background", "subject", or "" for anywhere.
+    `tone` is of TONE_WORDS or ""; `degree` is "very" or "slightly", "mostly" or "little" of the picture, "tinted" for
+    a touch of it over all, or ""; `place` is "background", "subject", or "" for anywhere.
     """
-    by_frame = graded(_shown(documents, _belonging(colour, tone), place), degree)
+    by_frame = graded(_along(documents, colour, tone, degree, place), degree if degree in ("very", "slightly") else "")
     # A clip shows a colour if a part of it does; but many fade from black, to white.
-    return documents.mean(by_frame) if colour in _NEUTRAL else documents.best(by_frame)
+    over_all = colour in _NEUTRAL or degree in ("mostly", "tinted")
+    return documents.mean(by_frame) if over_all else documents.best(by_frame)
+
+
+def _along(documents: Measured, colour: str, tone: str, degree: str, place: str) -> Floats:
+    """How far the frames show a colour, along a scale, for each frame."""
+    if place == "subject":
+        return _subject(
+            documents, _belonging_to_subject(colour) if colour in ("black", "white") else _belonging(colour, tone)
+        )
+    if degree == "tinted" and colour in _HUES:
+        return ramp(_share(documents, _belonging_to_tint(colour), place), 0.3, 0.8)
+    belonging = _belonging(colour, tone)
+    if degree == "mostly":
+        return ramp(_share(documents, belonging, place), 0.3, 0.7)
+    if degree == "little":
+        # Of a little there must be no doubt: all of a salmon wall is a little red, too.
+        share = _share(documents, belonging * (belonging >= 128), place)
+        return scale(share, 0.002, 0.02, 0.08) * step(share, 0.35, 0.12)
+    return _behind(documents, belonging) if place == "background" else _anywhere(documents, belonging)
 
 
 def family_share(documents: Measured, family: str, place: str = "") -> Floats:
     """How much of each frame is of colours that go by no one name, 0..1; `place` may be "background".
 
-    The families: warm, cool, warmth (1 for warm, 0 for cool, half for neither), vivid, muted, pastel, sepia, earthy
-    and neon.
+    The families: dark, bright, warm, cool, warmth (1 for warm, 0 for cool, half for neither), vivid, muted, pastel,
+    sepia, earthy and neon.
     """
-    belonging = _belonging_to_family(family)
-    if place == "background":
-        return documents.shares(belonging)[0]
+    return _share(documents, _belonging_to_family(family), place)
+
+
+def family_subject(documents: Measured, family: str) -> Floats:
+    """How far what stands before the background is of a family, along a scale, for each frame."""
+    return _subject(documents, _belonging_to_family(family))
+
+
+def _share(documents: Measured, belonging: Bytes, place: str) -> Floats:
+    """How much of each frame, or of its background, is of the colours that belong, 0..1."""
     border, middle = documents.shares(belonging)
+    if place == "background":
+        return border
     part = np.float32(border_part())
     return np.asarray(part * border + (1 - part) * middle, np.float32)
 
 
-def _shown(documents: Measured, belonging: Bytes, place: str) -> Floats:
-    """How far the frames show the colours, anywhere or in a place: along a scale, for each frame.
-
-    The background has a colour when most of the border has it, a little more so when something stands before it.
-    A subject has it when what the middle has more than the border is mostly of it. Without a place, the middle
-    counts half again, and a subject that is small counts for what it is.
-    """
-    border, middle = documents.shares(belonging)
+def _behind(documents: Measured, belonging: Bytes) -> Floats:
+    """The background has a colour when most of the border has it, a little more so when something stands before it."""
+    border, _ = documents.shares(belonging)
     stands_out = documents.reading("subject")
-    if place == "background":
-        return ramp(border, 0.2, 0.8) * (np.float32(0.85) + np.float32(0.15) * step(stands_out, 0, 0.05))
+    return ramp(border, 0.2, 0.8) * (np.float32(0.85) + np.float32(0.15) * step(stands_out, 0, 0.05))
+
+
+_SMALL, _SMALL_ANYWHERE = 0.03, 0.15
+"""Share of the middle from which a subject has a colour by what it is; what is smaller counts for less."""
+
+
+def _subject(documents: Measured, belonging: Bytes) -> Floats:
+    """How far the subject has the colours that belong, along a scale, for each frame."""
+    return _standing_out(documents, *documents.shares(belonging), _SMALL)
+
+
+def _standing_out(documents: Measured, border: Floats, middle: Floats, small: float) -> Floats:
+    """A subject has a colour when what the middle has more than the border is mostly of it."""
+    stands_out = documents.reading("subject")
     more = np.maximum(middle - border, 0)
     # A fifth of a thing may lie in light or shade that has another name.
-    subject = np.clip(np.float32(1.2) * more / np.maximum(stands_out, np.float32(0.15)), 0, 1.2)
-    subject = subject * step(stands_out, 0, 0.03) * (1 - np.float32(0.5) * step(border, 0.1, 0.5))
-    if place == "subject":
-        return np.asarray(subject, np.float32)
+    part = np.clip(np.float32(1.2) * more / np.maximum(stands_out, np.float32(small)), 0, 1.2)
+    seen = step(stands_out, 0, 0.03) * (1 - np.float32(0.5) * step(border, 0.1, 0.5))
+    return np.asarray(part * seen, np.float32)
+
+
+def _anywhere(documents: Measured, belonging: Bytes) -> Floats:
+    """The middle counts half again, and a subject that is small counts for what it is."""
+    border, middle = documents.shares(belonging)
     part = np.float32(border_part())
     share = (part * border + (1 - part) * middle + middle) * np.float32(0.5)
+    subject = _standing_out(documents, border, middle, _SMALL_ANYWHERE)
     return np.asarray(np.maximum(_noticed(share), np.float32(0.65) * subject), np.float32)
 
 

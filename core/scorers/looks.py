@@ -32,7 +32,8 @@ class Nearness:
     """How near frames are to references: float32 arrays of shape (frames, references), 0..1.
 
     1 is what an identical frame has, about 0.5 the median of what is clearly alike, and 19 of 20 pairs of unrelated
-    photographs stay under 0.2. `python -m tests.bench.looks` prints the percentiles that these claims rest on.
+    photographs stay under 0.2, but where both are grey: those have all their colours in common.
+    `python -m tests.bench.looks` prints the percentiles that these claims rest on.
     """
 
     palette: Floats
@@ -41,13 +42,15 @@ class Nearness:
     """Light, colour and detail in the same places, or in mirrored ones: composed alike."""
     texture: Floats
     """Edges as strong, as fine and as steep, wherever they are. The same mirrored, not turned."""
+    style: Floats
+    """All of it weighed together: mostly palette, then texture, a little layout."""
     same: Floats
     """How surely the global look alone says that the two are one picture, altered."""
 
 
 # --- palette -----------------------------------------------------------------------------------------
 
-_SPREAD = 0.025
+_SPREAD = 0.0175
 """How far in OKLab a colour is felt; wider ones tell photographs apart worse (bench), narrower ones break at noise."""
 _SHARES = 4
 _COLOUR_PIXELS = 40_000
@@ -62,9 +65,9 @@ def _lattice() -> Floats:
     rings = [
         (light, chroma * np.cos(turn), chroma * np.sin(turn))
         for chroma, hues, lights in (
-            (0.035, 6, np.linspace(0.25, 0.92, 6)),
-            (0.085, 8, np.linspace(0.3, 0.9, 5)),
-            (0.17, 10, np.linspace(0.35, 0.85, 3)),
+            (0.03, 6, np.linspace(0.2, 0.93, 6)),
+            (0.08, 8, np.linspace(0.28, 0.9, 6)),
+            (0.15, 10, np.linspace(0.35, 0.85, 4)),
         )
         for row, light in enumerate(lights)
         # Every other ring is turned by half a step, so that no colour is far from all centres.
@@ -90,9 +93,13 @@ def _colour_table() -> tuple[NDArray[np.intp], Doubles]:
 
 def palette_histogram(frame: Bytes) -> Doubles:
     """The soft histogram of a frame's colours over the lattice, each share to the power of _RARITY; length 1."""
-    step = max(1, round((frame.shape[0] * frame.shape[1] / _COLOUR_PIXELS) ** 0.5))
-    colour = frame[::step, ::step].astype(np.uint16) >> 3
-    counts = np.bincount(((colour[..., 0] << 10) | (colour[..., 1] << 5) | colour[..., 2]).ravel(), minlength=32768)
+    height, width = frame.shape[:2]
+    step = max(1, round((height * width / _COLOUR_PIXELS) ** 0.5))
+    # Some of the pixels as they are: means would be colours that it doesn't have.
+    some = cv2.resize(frame, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_NEAREST)
+    # Five bits of each channel, red the highest.
+    colours = cv2.cvtColor(some, cv2.COLOR_RGB2BGR555).view("<u2")
+    counts = np.bincount(colours.ravel(), minlength=32768)
     present = np.flatnonzero(counts)
     centres, shares = _colour_table()
     amounts = shares[present] * (counts[present, None] / counts.sum())
@@ -108,8 +115,14 @@ _STEPS = (1, 2, 4, 8, 16, 32, 64)
 _DIRECTIONS = 5
 """Level, 22.5°, 45°, 67.5° and upright; to the left as to the right, so that a mirrored picture has its texture."""
 _EDGE_CLASSES = 1 + len(_STEPS) * _DIRECTIONS
-_EDGE_RARITY = 0.35
+_EDGE_RARITY = 0.4
 _EDGE_PIXELS = 50_000
+_STEEP = 1 + 2 * _DIRECTIONS
+"""From this class on it is an edge, and not what compression leaves of a flat ground."""
+_FEWEST_EDGES = 0.05
+"""Of a frame with much fewer edges, how many there are counts too."""
+_FLAT = 0.01
+"""How much of what is quite flat counts: hardly any, or it would make all cut-outs on a plain ground alike."""
 
 
 @cache
@@ -122,14 +135,20 @@ def _edge_table() -> Bytes:
 
 
 def texture_histogram(frame: Bytes) -> Doubles:
-    """How many edges of which steepness and direction a frame has, at each of three scales; length 1."""
+    """How many of its edges are of which steepness and direction, at each of three scales; length 1.
+
+    The shares are of what is steep, so that how much plain ground is around things says little.
+    """
     grey = _grey(frame)
     shares = []
     for _ in range(_SCALES):
         # Of a large plane, every other row will do.
         across, down = (plane[:: 1 + (grey.size > _EDGE_PIXELS)] for plane in _differences(grey))
-        classes = _edge_table()[(across.astype(np.uint16) << 8) | down]
-        shares.append(np.bincount(classes.ravel(), minlength=_EDGE_CLASSES) / across.size)
+        classes = _edge_table().take(cv2.merge([down, across]).view("<u2"))
+        share = np.bincount(classes.ravel(), minlength=_EDGE_CLASSES) / classes.size
+        share[0] *= _FLAT
+        share[1:] /= share[_STEEP:].sum() + _FEWEST_EDGES
+        shares.append(share)
         half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
         grey = np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8)
     return _unit(np.concatenate(shares) ** _EDGE_RARITY)
@@ -209,22 +228,22 @@ LOOK_BYTES: int = _ENDS[-1]
 # What pictures commonly have: the mean of each class (in 1020ths) and its weight, one over the root of its deviation
 # (in sixteenths). Taken from 400 drawn pictures; `python -m tests.bench.looks --common` prints them again.
 _COMMON_PALETTE = (
-    "1f426f7a797f7b8969544f485f55555a2e323c5c5e65373c425e666f403a405960695333363d3f443c2123303b3617131925191725150e22"
-    "28351f2c34181e363c2e2d31462d21262f221d3243271b1d280a0b191f1c0b0507100b00000400000c1b162412072419020517202a060406"
-    "1125120701020a"
+    "1d37608b6b867f917359513a63433f4524263150586031343a57545d3531365056584a2c2f353539331b1d2c31311412171e161322120b1f"
+    "212a17282f151930312926293c271a242d202037381f1b1f241a17182b291910160a0d1c1b1106050a100b00000500000b1918240c03180f"
+    "01031b21261a1609133610080c0b2304050b1e1d0c03010407"
 )
 _PALETTE_WEIGHTS = (
-    "312a292d2f2e2e2b3031302d233133313535333333313635333231303335343231313335353435353639393531333c3d3a353b3c353f4236"
-    "35303a34323e39313034323330363836343339322f323637304042393736434f483d3e716f5171713f3637303a4e333a5b493435304a5046"
-    "3b333c45625d42"
+    "322c2d2a2f2d2c2a2d302f3122323331363633333331373634333432343736333233343736363736373b3c3432333e3d3b373e4035424837"
+    "37323d34323f3c33313532343136393534363830333737373635383d3332363c3a3e4137363f4d4c433c3d6c6c4e71713f37353041573742"
+    "68543333313434433d2e3f443c432f4e4d3c35343e52634d46"
 )
 _COMMON_TEXTURE = (
-    "9f50005f005a5061466251556b686c565666656756464a4c48453c333b333c442c472b3f935d006e00675b72517563586f6a715b525c575e"
-    "554e4e4c4f51494749474a3f3e483f3f845f006a00665667486c6151625d695a59605962615b5a585e61515053565841424c4647"
+    "1657006a00635364466654556c696d56576766675648494d474640333e33404f2e502c4714620076006f5f78527c685a736e765d555f5961"
+    "5851514f51554c494c494e44414d43441261006e006a5669466e634e605a6758585f5762615b5a585e62524f53575b42424d474a"
 )
 _TEXTURE_WEIGHTS = (
-    "293e71377139423b433b41433a3c394242393b3942453e3e3e4543424042433c453e463f2c3e7138713b443c423a41473d3e3c4648404140"
-    "4745403f3f4443414041433e403f413e2e3d7139713c453e413c3f4940403e45453f3e3e43433f3f3f4241403f403f3e3e3d3e3b"
+    "4f36712f71313d393e373b453a3c3943433a3c3a44413e3d3d423e403c403e3440374238523971337136413940383e473c3d3b46463f403f"
+    "45423e3e3e403f3f3d3f3f393c3b3d3954387134713640393f383a4941413f44453f3e3e41423e3e3e403f3f3e3e3b3b3d3b3c37"
 )
 
 
@@ -268,15 +287,21 @@ def _whole_numbers(unit: Doubles) -> NDArray[np.int16]:
 # --- comparing ---------------------------------------------------------------------------------------
 #
 # Knots of the maps from a cosine, or a sum of cosines, to 0..1. Calibrated on 21 photographs of scikit-image and
-# scikit-learn and 393 of desktop wallpapers and learning games: 0.2 is the 95th percentile of unrelated pairs, 0.5 the
-# median of halves of one photograph (of the drawn layouts for layout), 1 the least of a frame with itself, lessened
-# for what rounding does to a copy. `python -m tests.bench.looks [FOLDER]` prints the percentiles of these maps.
+# scikit-learn and 393 of desktop wallpapers and learning games: 0.2 is the 95th percentile of unrelated pairs that are
+# not both grey, 0.5 the median of pieces of one photograph (of the drawn layouts for layout, between both for
+# texture), 1 the least of a frame with itself, lessened for what rounding does to a copy: little for the palette, whose
+# best would be level otherwise. Those of style are higher by what `overall` takes away.
+# `python -m tests.bench.looks [FOLDER]` prints the percentiles of these maps.
 
-_PALETTE_KNOTS = ((0.1, 0), (0.79, 0.2), (0.93, 0.5), (0.985, 1))
-_TEXTURE_KNOTS = ((0.2, 0), (0.86, 0.2), (0.9, 0.5), (0.985, 1))
+_PALETTE_KNOTS = ((0.1, 0), (0.58, 0.2), (0.84, 0.5), (0.985, 0.97), (0.992, 1))
+_TEXTURE_KNOTS = ((0.2, 0), (0.84, 0.2), (0.9, 0.5), (0.985, 1))
 _LAYOUT_KNOTS = ((0.1, 0), (0.53, 0.2), (0.65, 0.5), (0.985, 1))
 _LAYOUT_MIX = (5, 2, 3)
 """How much light, colour and detail count in the layout."""
+_STYLE_KNOTS = ((0.2, 0), (0.94, 0.265), (1.3, 0.665), (1.576, 1))
+_TEXTURE_SHARE, _LAYOUT_SHARE = 0.5, 0.1
+"""How much they count beside the palette. The sum of cosines finds the other half of a photograph much better than one
+of the parts' own scores, which are level where strangers are."""
 
 MAYBE_SAME: float = 0.5
 """From here on the two may be one picture and their points are worth comparing: 99 % of altered copies, and about 1 of
@@ -286,7 +311,6 @@ _WHOLE_KNOTS = ((0.75, 0), (0.85, 0.5), (0.95, 0.8), (0.99, 1))
 _FRAMED_KNOTS = ((0.8, 0), (0.89, 0.5), (1, 0.7))
 _STUFF_KNOTS = ((1.0, 0), (1.17, 0.5), (1.47, 0.75))
 _EQUAL_KNOTS = ((0.97, 0), (0.985, 1))
-_TEXTURE_SHARE = 0.5
 _LEAST_STRUCTURE = 0.1
 _UNSURE = np.float32(0.93)
 """A grid of light with less of its square outside slopes and curves says no more than this cosine would: many a sky
@@ -317,6 +341,7 @@ def nearness(rows: Bytes, references: Bytes) -> Nearness:
         _rise(cosines.palette, _PALETTE_KNOTS),
         _rise(cosines.layout, _LAYOUT_KNOTS),
         _rise(cosines.texture, _TEXTURE_KNOTS),
+        _rise(cosines.stuff + cosines.layout * np.float32(_LAYOUT_SHARE), _STYLE_KNOTS),
         _same(cosines),
     )
 
@@ -328,16 +353,15 @@ def _threads() -> ThreadpoolController:
 
 
 def overall(near: Nearness) -> Floats:
-    """How alike two looks are as a whole, 0..1: mostly palette, then texture, then layout.
+    """How alike two looks are as a whole, 0..1: their style.
 
-    The weights find the other half of a photograph best (tests.bench.looks), rounded. A quarter of the score is given
-    only as far as the least of the three goes, so that no two are enough for 0.8: above it are looks that are
-    practically identical.
+    A quarter of the score is given only as far as the least of the three parts is above a half, so that no two are
+    enough for 0.8: above it are looks that are practically identical. Below it the least says nothing: pieces of one
+    photograph are not composed alike.
     """
-    palette, texture, layout = map(np.float32, (0.55, 0.3, 0.15))
-    mean = near.palette * palette + near.texture * texture + near.layout * layout
     least = np.minimum(np.minimum(near.palette, near.texture), near.layout)
-    return np.asarray(mean * (least * np.float32(0.25) + np.float32(0.75)))
+    practically = np.maximum(least * 2 - 1, 0)
+    return np.asarray(near.style * (practically * np.float32(0.25) + np.float32(0.75)))
 
 
 @dataclass(frozen=True)
@@ -346,6 +370,8 @@ class _Cosines:
 
     palette: Floats
     texture: Floats
+    stuff: Floats
+    """Palette, and texture by its share: what a part of a picture has in common with another part."""
     layout: Floats
     whole: Floats
     """Of the grids of light, straight or mirrored."""
@@ -388,6 +414,7 @@ class _References:
         return _Cosines(
             palette,
             texture,
+            palette + texture * np.float32(_TEXTURE_SHARE),
             self._most(layout),
             np.minimum(self._most(light[:, :straight]), self._surest),
             self._most(light[:, straight:]),
@@ -407,7 +434,7 @@ def _same(cosines: _Cosines) -> Floats:
     evidence = (
         (cosines.whole, _WHOLE_KNOTS),
         (cosines.framed, _FRAMED_KNOTS),
-        (cosines.palette + cosines.texture * np.float32(_TEXTURE_SHARE), _STUFF_KNOTS),
+        (cosines.stuff, _STUFF_KNOTS),
         (np.minimum(np.minimum(cosines.palette, cosines.texture), cosines.layout), _EQUAL_KNOTS),
     )
     same = np.zeros(cosines.palette.shape, np.float32)
@@ -457,8 +484,9 @@ def _rise(values: Floats, knots: tuple[tuple[float, float], ...]) -> Floats:
     """The broken line through the knots, level outside; only steps that are rounded alike wherever a value stands."""
     # From the top down, so that what reaches the last knot has its value exactly.
     result = np.full(values.shape, knots[-1][1], np.float32)
+    below = np.empty_like(result)
     for (left, low), (right, high) in pairwise(knots):
-        below = np.float32(right) - values
+        np.subtract(np.float32(right), values, out=below)
         below *= np.float32((high - low) / (right - left))
         np.maximum(below, 0, out=below)
         result -= np.minimum(below, np.float32(high - low), out=below)

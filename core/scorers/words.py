@@ -1,4 +1,4 @@
-"""How text of any script becomes words, and how far a name, a caption or a text is evidence of a query's words."""
+"""How text of any script becomes words and dates, and how far a name, a caption or a text is evidence of a query's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, permutations, product
+from itertools import chain, count, permutations, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import OSA
+from rapidfuzz.distance import OSA, Hamming
 
 Floats = NDArray[np.float32]
 
@@ -84,7 +85,9 @@ _BREAKS = (
     r"\u27c0-\u2bff\u3000-\u3004\u3008-\u303f\ud800-\udfff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff"
 )
 _LETTER = rf"[^{_BREAKS}\d{_RUNS}{_SYMBOLS}]"
-_WORD = re.compile(rf"\d+|[{_RUNS}]+|[{_SYMBOLS}]|{_LETTER}+")
+# What English writes after an apostrophe is no word: Anna's, don't, I'll.
+_CONTRACTED = rf"(?<=[a-zA-Z]['’‘`])(?i:s|t|m|d|ll|re|ve)(?!{_LETTER})"
+_WORD = re.compile(rf"\d+|[{_RUNS}]+|[{_SYMBOLS}]|(?!{_CONTRACTED}){_LETTER}+")
 _RUN_START = re.compile(f"[{_RUNS}]")
 _SYLLABLE = re.compile(f"[가-힣{_HAN}]")
 
@@ -99,14 +102,138 @@ def is_run(word: str) -> bool:
     return _RUN_START.match(word) is not None
 
 
+# --- dates -------------------------------------------------------------------------------------------
+
+
+class _Date(NamedTuple):
+    """A day, a month or a year; what is not said of it is 0."""
+
+    year: int
+    month: int
+    day: int
+
+
+_MONTHS = (
+    "jan january januar|feb february februar|mar march märz marz mrz|apr april|may mai|jun june juni|jul july juli|"
+    "aug august|sep sept september|oct october okt oktober|nov november|dec december dez dezember"
+)
+_MONTH_NAMES = {name: month for month, names in enumerate(_MONTHS.split("|"), 1) for name in names.split()}
+_AMBIGUOUS_MONTHS = frozenset({"may", "mai", "march", "märz", "marz"})
+_NUMERALS = {
+    ten + one: 10 * tens + ones
+    for tens, ten in enumerate(("", "十", "二十", "三十"))
+    for ones, one in enumerate(("", *"一二三四五六七八九"))
+    if 0 < 10 * tens + ones <= 31
+}
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return f"(?:{'|'.join(sorted(names, key=len, reverse=True))})"
+
+
+# What a date is written of; the first letter says which part of it is meant. Only years that a file is likely to have.
+_DATE_PARTS = {
+    "y": "(?:19|20)[0-9]{2}",
+    "m": "(?:1[0-2]|0?[1-9])(?![0-9])",
+    "mm": "(?:0[1-9]|1[0-2])",
+    "m name": _one_of(_MONTH_NAMES) + "(?![a-zà-öø-ÿ])",
+    "m long": _one_of(name for name in _MONTH_NAMES.keys() - _AMBIGUOUS_MONTHS if len(name) > 3 and name != "sept"),
+    "m ambiguous": _one_of(_AMBIGUOUS_MONTHS),
+    "m han": f"(?:1[0-2]|0?[1-9]|{_one_of(said for said, number in _NUMERALS.items() if number <= 12)})",
+    "d": "(?:[12][0-9]|3[01]|0?[1-9])(?![0-9])",
+    "dd": "(?:0[1-9]|[12][0-9]|3[01])",
+    "d past 12": "(?:1[3-9]|2[0-9]|3[01])",
+    "d th": "(?:[12][0-9]|3[01]|0?[1-9])(?:st|nd|rd|th|(?![0-9]))",
+    "d han": f"(?:[12][0-9]|3[01]|0?[1-9]|{_one_of(_NUMERALS)})",
+}
+_BETWEEN = "[ ._,/-]{0,2}"
+_DATE_FORMS = {
+    # what is not before and what comes first, and what a date looks like then
+    "(?<![0-9])(?=[0-9])": (
+        # 20230501, also before a time as in 20230501123045
+        "<y>[_-]?<mm><dd>(?=(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{3})?)?)?(?![0-9]))",
+        "<y>(?P<s1>[-._/: ])<m>(?P=s1)<d>",
+        "<y>[ _-]?[年년]?[ /._-]{0,2}<m han>[ _-]?[月월](?:份|[ _-]?<d han>[ _-]?(?:[日号號일]|(?![0-9HAN])))?",
+        f"<y>{_BETWEEN}<m name>(?:{_BETWEEN}<d th>)?(?![a-z0-9])",
+        "<y>[./-]<m>(?![-/.][0-9])|<y>[ _]?<mm>(?![0-9])",
+        "<y>[ _-]?[年년]",
+        # not 2023-118 or 2023-05-118, the number of an invoice
+        "<y>(?![0-9]|[-/.][0-9]{1,3}(?![0-9]))",
+        "<m>(?P<s2>[-/])<d past 12>(?P=s2)<y>(?![0-9])",
+        "<d>(?P<sep>[-._/])<m>(?P=sep)<y>(?![0-9])",
+        "<m>[-._/]<y>(?![0-9]|[-/.][0-9])",
+    ),
+    # not 十五月亮 and not 五月天, a band
+    "(?=[0-9一二三四五六七八九十])(?<![0-9一二三四五六七八九十第])": (
+        "<m han>[ _-]?[月월](?![龄亮饼球光色]|天(?!气))(?:份|[ _-]?<d han>[ _-]?(?:[日号號일]|(?![0-9HAN])))?",
+    ),
+    "(?<![a-z0-9à-öø-ÿ])": (
+        f"<d th>{_BETWEEN}(?:of[ -])?<m name>(?:{_BETWEEN}<y>)?(?![a-z0-9])",
+        f"<m name>{_BETWEEN}<d th>(?:{_BETWEEN}<y>)?(?![a-z0-9])",
+        f"<m name>{_BETWEEN}<y>(?![0-9])",
+        "<m long>(?![a-z0-9à-öø-ÿ])",
+        "(?:in|im|from|of|since|until|during|early|mid|late|last|next)[ -]<m ambiguous>(?![a-z0-9à-öø-ÿ])",
+    ),
+}
+
+
+def _date_pattern() -> re.Pattern[str]:
+    forms = (f"{before}(?:{'|'.join(forms)})" for before, forms in _DATE_FORMS.items())
+    number = count()
+
+    def part(named: re.Match[str]) -> str:
+        return f"(?P<{named[1][0]}_{next(number)}>{_DATE_PARTS[named[1]]})"
+
+    return re.compile(re.sub("(?<!P)<([a-z0-9 ]+)>", part, "|".join(forms).replace("HAN", _HAN)), re.IGNORECASE)
+
+
+_DATE = _date_pattern()
+
+
+def _words_and_dates(text: str, word: re.Pattern[str] = _WORD) -> Iterable[re.Match[str]]:
+    """The words of a text in their order, a date being one; its match's pattern tells it from a word."""
+    at = 0
+    for date in _DATE.finditer(text):
+        yield from word.finditer(text, at, date.start())
+        yield date
+        at = date.end()
+    yield from word.finditer(text, at)
+
+
+def _read(date: re.Match[str]) -> tuple[_Date, ...]:
+    """What a date in folded text says; two days where 5/1 may be of May or of January."""
+    said = {name[0]: text for name, text in date.groupdict().items() if text and name[1] == "_"}
+    year, month, day = (_number_said(said.get(part, "0")) for part in "ymd")
+    if date["sep"] in ("-", "/") and day <= 12 and day != month:
+        return _Date(year, month, day), _Date(year, day, month)
+    return (_Date(year, month, day),)
+
+
+def _number_said(said: str) -> int:
+    digits = re.match("[0-9]+", said)
+    return int(digits.group()) if digits else _NUMERALS.get(said) or _MONTH_NAMES[said]
+
+
+def _agreement(asked: _Date, said: _Date) -> float:
+    """How far what is said of a date is evidence of the one asked for: 1 if it lies in it, 0 if it may not be it."""
+    shared = [mine == other for mine, other in zip(asked, said, strict=True) if mine and other]
+    if not (shared and all(shared)):
+        return 0
+    return _LESS_EXACT ** sum(bool(mine and not other) for mine, other in zip(asked, said, strict=True))
+
+
+# --- what is kept of a text --------------------------------------------------------------------------
+
+
 def kept_words(text: str, limit: int) -> bytes:
     """What is kept of a caption or a text: its distinct folded words as UTF-8, of the first as many as fit.
 
     At most `limit` bytes, words apart by a space, none cut in half; of a run that does not fit its beginning is kept.
+    A date stays together as one word, with hyphens in place of its spaces: "may-1st,-2023".
     """
     # A book repeats its words: enough of it is read to fill the limit, not all of it.
     window = text[: 16 * limit]
-    found = words(window)
+    found = [match.group().replace(" ", "-") for match in _words_and_dates(fold(window))]
     if len(window) < len(text) and len(found) > 1 and not is_run(found[-1]):
         found.pop()  # cut by the window's end
     kept: dict[bytes, None] = {}
@@ -248,6 +375,9 @@ _RUN_PARTS = re.compile(
     rf"|(?<=[{_HAN}])[{_JAPANESE_PARTICLES}](?=[{_HAN}])"
     rf")|(?P<generic>{_GENERIC_RUNS})"
 )
+# What is called X5, 4K or v2 is asked for as a whole: an x here and a 5 there are no sign of it.
+_MODEL = rf"(?<!{_LETTER})(?<!\d)(?:[a-zA-Z]{{1,2}}\d{{1,4}}|\d{{1,4}}[a-zA-Z]{{1,2}})(?!\d)(?!{_LETTER})"
+_ASKED = re.compile(rf"(?P<model>{_MODEL})|{_WORD.pattern}")
 _MOST_WORDS = 32
 _MOST_CHARACTERS = 4096
 _LONGEST_RUN = 32
@@ -274,14 +404,26 @@ def asked_words(text: str, *, or_little: bool = True) -> tuple[Word, ...]:
     No statistics of a folder, so that a file's score depends on that file alone: a word is taken to be the rarer the
     longer it is. The weight is 0.5 + 0.1 a letter, 0.6 to 1.5 (a Han or Hangul character counts as three letters);
     a quarter more for one typed with a capital that does not begin the query, most likely a name; of numbers 0.3 a
-    digit; of what half of all files are called (photo, img, new, final, 照片) a third.
+    digit; of what half of all files are called (photo, img, new, final, 照片) a third. A date ("May 1st, 2023",
+    2023年5月) is one word, and weighs 0.9 for a month of any year, 1.2 for a year or a day of any year, else 1.5. What
+    one or two letters and a number make up (X5, 4K) is one word too, and weighs what they do together.
     """
-    text = _MEDIA_OF.sub(" ", unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS]))
+    # The lone accent is what many type for an apostrophe.
+    text = unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS].replace("´", "'"))
+    text = _MEDIA_OF.sub(" ", text)
     little: list[Word] = []
     asked: list[Word] = []
-    for match in _WORD.finditer(text):
-        named = match.start() > 0 and match.group()[0].isupper()
-        for shown, word, kind in _parts(match.group()):
+    for match in _words_and_dates(text, _ASKED):
+        typed = match.group()
+        if match.re is _DATE:
+            asked.append(Word(typed, (typed,), _date_weight(match)))
+            continue
+        if match["model"]:
+            weight = sum(_weight(word, named=False, generic=False) for word in words(typed))
+            asked.append(Word(typed, (typed,), min(1.5, weight)))
+            continue
+        named = match.start() > 0 and typed[0].isupper()
+        for shown, word, kind in _parts(typed):
             weight = _weight(word, named=named, generic=kind == "generic")
             (little if kind == "little" else asked).append(Word(shown, (shown,), weight))
     distinct: dict[str, Word] = {}
@@ -320,6 +462,11 @@ def _weight(word: str, *, named: bool, generic: bool) -> float:
     return min(1.5, weight) / 3 if generic else min(1.5, weight)
 
 
+def _date_weight(date: re.Match[str]) -> float:
+    said = {name[0] for name, text in date.groupdict().items() if text}
+    return min(1.5, 0.3 * max(3, 4 * ("y" in said) + 2 * ("m" in said) + 2 * ("d" in said)))
+
+
 def _letters(word: str) -> int:
     """The length of a word in letters, a Han or Hangul character being three."""
     return len(word) if word.isascii() else len(word) + 2 * len(_SYLLABLE.findall(word))
@@ -328,6 +475,8 @@ def _letters(word: str) -> int:
 # --- finding a query's words -------------------------------------------------------------------------
 
 _ERROR, _ERROR_OR_ANOTHER_WORD, _TWO_ERRORS, _COMPOUND = 0.75, 0.5, 0.6, 0.6
+_WRITTEN_APART = 0.75
+_LESS_EXACT = 0.4
 _RUN_IN_PARTS = 0.9
 _FOLDER = 0.9
 # What a longer word may end with and still be the word: German, Dutch, Scandinavian and French plurals and cases.
@@ -366,10 +515,15 @@ class Finder:
 
     1 for the word itself and its forms (see `stem`), also written together with another of the query's words. 0.75
     with a typing error in a word of five letters or more (a letter too many, too few, another, or two exchanged), but
-    0.5 where it is as often another word: another letter in one of five or six (horse, house), a letter too few in one
-    of five (house, hose). 0.6 with two errors in eight letters or more, and for a word of four letters or more that a
-    longer one begins or ends with (book in bookshelf, Sonne in Sonnenuntergang). Numbers must be equal. The figures
-    are set by hand; what matters is their order.
+    0.5 where it is as often another word: with another letter, or one too many or too few, where neither word has more
+    than six (horse, house; strand, stand). 0.6 with two errors in eight letters or more, and for a word of four letters
+    or more that a longer one begins or ends with (book in bookshelf, Sonne in Sonnenuntergang). 0.5 for two letters in
+    one another's place in a word of seven (bycicle). 0.75 written apart, sun flower for sunflower. Numbers must be
+    equal. The figures are set by hand; what matters is their order.
+
+    A date is found however it is written: 1 where what is said lies in what is asked for, as a day does in its month
+    and its year; 0.4 for each part that is asked for and not said, as the day is if only the month is. A number that
+    is part of a date is no other number: 12 does not find a December.
 
     Of a run of a script without spaces, which is several words: 1 if it is found whole, else 0.9 times the share of
     its characters that lie in parts found: pairs of Han, threes of kana, fours of Thai and its like, since shorter
@@ -380,18 +534,26 @@ class Finder:
 
     def __init__(self, asked: Sequence[Word]) -> None:
         self._columns: dict[str, int] = {}
+        self._dates: list[tuple[_Date, int]] = []
         self._spelled: dict[str, list[_Spelled]] = {}
         self._forms = [[form for phrase in word.forms if (form := self._form(phrase))] for word in asked]
         self._runs = [(run, column) for run, column in self._columns.items() if is_run(run)]
         self._equal: dict[str, tuple[int, ...]] = {
-            root: (column,) for root, column in self._columns.items() if not is_run(root)
+            root: (column,) for root, column in self._columns.items() if not (is_run(root) or " " in root)
         }
+        long = [
+            each for each in chain.from_iterable(self._spelled.values()) if len(each.word) >= 6 and len(each.root) > 3
+        ]
+        self._beginnings = tuple({each.root[:3] for each in long})
+        self._in_two = re.compile("|".join({_pattern_in_two(each): None for each in long}))
         self._add_compounds(asked[:_MOST_COMPOUNDED])
         spelled = list(dict.fromkeys(chain.from_iterable(self._spelled.values())))
         self._by_ending = [each for each in spelled if _letters(each.root) >= 4]
         self._endings = tuple(each.root for each in self._by_ending)
         self._numbers = [root for root in self._equal if root.isascii() and root.isdigit()]
         self._number = re.compile(rf"(?<!\d)0*(?:{'|'.join(self._numbers)})(?!\d)")
+        # Only a text with one of these is worth a look for dates.
+        self._cues = tuple({*self._numbers, *chain.from_iterable(_cues(date) for date, _ in self._dates)})
         # Few different rows of evidence come up, however many words: a stretch leads to one, 0 being no evidence.
         self._remembered: dict[str, int] = {}
         self._row_numbers: dict[frozenset[tuple[int, float]], int] = {}
@@ -400,7 +562,8 @@ class Finder:
     def in_texts(self, texts: Sequence[str]) -> Floats:
         """Evidence that each text, as `kept_words` keeps it, holds each word. Shape (texts, words)."""
         blocks = (texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK))
-        return self._in_blocks(len(texts), (self._evidence([text.split() for text in block]) for block in blocks))
+        evidence = (self._evidence([[*text.split(), *self._apart(text)] for text in block]) for block in blocks)
+        return self._in_blocks(len(texts), evidence)
 
     def in_names(self, names: Sequence[str]) -> Floats:
         """Evidence that each name, a path relative to the folder asked about, holds each word. Shape (names, words).
@@ -432,11 +595,28 @@ class Finder:
         return evidence
 
     def _cut(self, name: str) -> list[str]:
-        """A name's stretches, and of its numbers those asked for: every file may have a number of its own."""
-        stretches = _BETWEEN_STRETCHES.split(name)
-        if any(number in name for number in self._numbers):
-            stretches += self._number.findall(name)
-        return stretches
+        """A name's stretches and dates, and of its numbers those asked for: every file may have a number of its own."""
+        lowered = name.lower()
+        apart = self._apart(lowered)
+        if not self._is_cued(lowered):
+            return _BETWEEN_STRETCHES.split(name) + apart
+        dates = [date.group() for date in _DATE.finditer(name)]
+        rest = _DATE.sub(" ", name) if dates else name
+        numbers = self._number.findall(rest) if self._numbers else []
+        return _BETWEEN_STRETCHES.split(rest) + dates + numbers + apart
+
+    def _is_cued(self, text: str) -> bool:
+        for cue in self._cues:  # noqa: SIM110 - any() takes longer to set up than to search
+            if cue in text:
+                return True
+        return False
+
+    def _apart(self, text: str) -> list[str]:
+        """The words asked for that a text has in two parts, with a space between them."""
+        for beginning in self._beginnings:
+            if beginning in text:
+                return [found.replace("_", " ").replace("-", " ") for found in self._in_two.findall(text)]
+        return []
 
     def _evidence(self, texts: Sequence[Sequence[str]]) -> Floats:
         """The best evidence among each text's stretches for each column. Shape (texts, columns)."""
@@ -459,8 +639,18 @@ class Finder:
     def _row_number(self, stretch: str, folded: str) -> int:
         """The number of the row that says how far a stretch of text is evidence for each column."""
         found: dict[int, float] = {}
-        for word in _WORD.findall(folded):
-            self._compare(word, found)
+        if self._is_cued(folded):
+            for match in _words_and_dates(folded):
+                if match.re is _DATE:
+                    self._compare_date(match, found)
+                else:
+                    self._compare(match.group(), found)
+        else:
+            for word in _WORD.findall(folded):
+                self._compare(word, found)
+        if " " in folded:
+            for column in self._equal.get(stem(folded.replace(" ", "")), ()):
+                found[column] = max(_WRITTEN_APART, found.get(column, 0))
         if not stretch.islower() and _CAMEL.search(stretch):
             for word in words(_CAMEL.sub(" ", stretch)):
                 self._compare(word, found)
@@ -491,6 +681,16 @@ class Finder:
             if evidence > found.get(column, 0):
                 found[column] = evidence
 
+    def _compare_date(self, match: re.Match[str], found: dict[int, float]) -> None:
+        """Note for which columns a date in folded text is evidence, unless better is known."""
+        for said, (asked, column) in product(_read(match), self._dates):
+            evidence = _agreement(asked, said)
+            if evidence > found.get(column, 0):
+                found[column] = evidence
+        for word in _WORD.findall(match.group()):
+            if not word[0].isdigit():
+                self._compare(word, found)
+
     def _by_word(self, evidence: Floats) -> Floats:
         """From evidence for columns to evidence for words. Shape (texts, words)."""
         found = np.zeros((len(evidence), len(self._forms)), np.float32)
@@ -504,8 +704,18 @@ class Finder:
 
     def _form(self, phrase: str) -> tuple[_Sought, ...]:
         """What must be found for a phrase, little words left out if there are others."""
-        said = words(phrase)
-        return tuple(self._sought(word) for word in [word for word in said if word not in _LITTLE_WORDS] or said)
+        said = list(_words_and_dates(fold(phrase)))
+        telling = [match for match in said if match.group() not in _LITTLE_WORDS]
+        return tuple(
+            self._sought_date(match) if match.re is _DATE else self._sought(match.group()) for match in telling or said
+        )
+
+    def _sought_date(self, match: re.Match[str]) -> _Sought:
+        """A date, and as a word too if it is one: 2024, July, 五月."""
+        telling = [word for word in _WORD.findall(match.group()) if word not in _LITTLE_WORDS]
+        sought = self._sought(telling[0]) if len(telling) == 1 else _Sought(self._column(f"date {match.group()}"))
+        self._dates += [(date, sought.column) for date in _read(match)]
+        return sought
 
     def _sought(self, word: str) -> _Sought:
         if is_run(word):
@@ -534,6 +744,28 @@ class Finder:
             columns = {self._columns[stem(first)], self._columns[stem(second)]}
             together = first + stem(second)
             self._equal[together] = tuple(columns.union(self._equal.get(together, ())))
+
+
+def _cues(date: _Date) -> Iterable[str]:
+    """Of these at least one is in every lower-case text that says the date or a part of it."""
+    if date.year:
+        yield str(date.year)
+    elif date.month >= 10:
+        yield str(date.month)
+    elif date.month:  # not the digit by itself, which half of all numbers have
+        yield f"0{date.month}"
+        yield from (f"{each}{date.month}" for each in "-._/: ")
+        yield from (f"{date.month}{each}" for each in "-._/: ")
+    if date.month:
+        yield from ("月", "월", *(name[:3] for name, month in _MONTH_NAMES.items() if month == date.month))
+
+
+def _pattern_in_two(sought: _Spelled) -> str:
+    """A pattern for a word, and its forms, in two parts of three letters or more."""
+    root = sought.root
+    beginning = f"{root[:3]}(?<!{_LETTER}{root[:3]})"  # searched faster than if it began with what must not be before
+    parts = "|".join(f"{root[3:at]}[ _-]{root[at:]}" for at in range(3, min(len(sought.word) - 2, len(root))))
+    return f"{beginning}(?:{parts}){_LETTER}*"
 
 
 def _without_extension(name: str) -> str:
@@ -577,13 +809,20 @@ def _alike(asked: _Spelled, word: str, root: str) -> float:
 
 def _mistyped(asked: str, word: str) -> float:
     shorter = min(len(asked), len(word))
-    allowed = 2 if shorter >= 8 else 1 if len(asked) >= 5 else 0
+    allowed = 2 if shorter >= 7 else 1 if len(asked) >= 5 else 0
     if abs(len(asked) - len(word)) > allowed or not (word[0] == asked[0] or word[:2] == asked[1::-1]):
         return 0
     errors = OSA.distance(asked, word, score_cutoff=allowed)
     if not 0 < errors <= allowed:
         return 0
+    if errors == 2 and shorter < 8:
+        return _ERROR_OR_ANOTHER_WORD if _exchanged(asked, word) else 0
     if errors == 2:
         return _TWO_ERRORS
-    replaced = len(asked) == len(word) and sorted(asked) != sorted(word)
-    return _ERROR_OR_ANOTHER_WORD if shorter < 5 or (replaced and shorter <= 6) else _ERROR
+    exchanged = sorted(asked) == sorted(word)
+    return _ERROR_OR_ANOTHER_WORD if not exchanged and max(len(asked), len(word)) <= 6 else _ERROR
+
+
+def _exchanged(asked: str, word: str) -> bool:
+    """Whether two letters stand in one another's place: bycicle."""
+    return len(asked) == len(word) and sorted(asked) == sorted(word) and Hamming.distance(asked, word) == 2

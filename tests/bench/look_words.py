@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.scorers.figures import FIGURE_BYTES, Measured, measure
 from core.scorers.look_words import looks_in
-from tests.bench.look_queries import CHINESE, ENGLISH, candidates, misses
+from tests.bench.look_queries import CHINESE, ENGLISH, MORE_CHINESE, MORE_ENGLISH, candidates, misses
 from tests.bench.photographs import judged, photographs
 
 _DOCUMENTS = 100_000
@@ -35,7 +35,8 @@ def _milliseconds(call: Callable[[], object], repeats: int = 9) -> float:
 def main() -> None:
     cv2.setNumThreads(1)
     print(f"words about looks, {len(candidates())} candidates for each query:")
-    for language, queries in (("English", ENGLISH), ("Chinese", CHINESE)):
+    tables = {"English": ENGLISH, "Chinese": CHINESE, "more English": MORE_ENGLISH, "more Chinese": MORE_CHINESE}
+    for language, queries in tables.items():
         missed = misses(queries)
         print(f"  {language}: first place right for {1 - len(missed) / len(queries):.1%} of {len(queries)} queries")
         for query, first in missed.items():

@@ -162,12 +162,6 @@ def altered(pictures: Sequence[Frame]) -> dict[str, NDArray[np.uint8]]:
 def _print_style(pictures: Sequence[Frame]) -> None:
     print("Style: a left half finds two pieces of its right half, mean average precision")
     measures = {"LAB histogram": LAB_HISTOGRAM} | {part: by_part(part) for part in (*looks.PARTS, "overall")}
-
-    def without_layout(documents: Sequence[Frame], queries: Sequence[Frame]) -> Scores:
-        near = looks.nearness(described(documents), described(queries))
-        return np.asarray(near.palette * 2 + near.texture)
-
-    measures["overall without layout"] = without_layout
     for name, measure in measures.items():
         beside, above = (style_scores(pictures, measure, stacked=stacked) for stacked in (False, True))
         print(f"  {name:24} {beside:.3f} side by side   {above:.3f} one above the other")
@@ -197,6 +191,11 @@ def _print_alterations(pictures: Sequence[Frame], strangers: NDArray[np.uint8]) 
         )
 
 
+def is_grey(frame: Frame) -> bool:
+    """Whether a photograph is without colour, but for a cast."""
+    return bool((frame.max(axis=2) - frame.min(axis=2)).mean() < 3)
+
+
 def _apart(square: Scores) -> Scores:
     return np.asarray(square[~np.eye(len(square), dtype=np.bool_)])
 
@@ -204,11 +203,13 @@ def _apart(square: Scores) -> Scores:
 def _print_calibration(pictures: Sequence[Frame]) -> None:
     print("Calibration: percentiles 5 25 50 75 95 99")
     whole = described([judged(frame) for frame in pictures])
-    halves = [described(side) for side in zip(*(style_pieces(frame)[:2] for frame in pictures), strict=True)]
-    crops = described([judged(ALTERATIONS["crop to 80 %"](frame)) for frame in pictures])
-    unrelated, halved, cropped = (
-        looks.nearness(*pair) for pair in ((whole, whole), (halves[0], halves[1]), (crops, whole))
+    left, *pieces = zip(
+        *((*style_pieces(each), *style_pieces(each, stacked=True)[1:]) for each in pictures), strict=True
     )
+    lefts, others = described(left * len(pieces)), described([piece for some in pieces for piece in some])
+    crops = described([judged(ALTERATIONS["crop to 80 %"](frame)) for frame in pictures])
+    unrelated, pieced, cropped = (looks.nearness(*pair) for pair in ((whole, whole), (others, lefts), (crops, whole)))
+    grey, apart = np.array([is_grey(frame) for frame in pictures]), ~np.eye(len(pictures), dtype=np.bool_)
     recomposed = {}
     for part, draw in GROUPS.items():
         near = [looks.nearness(rows, rows) for rows in map(described, draw(24))]
@@ -218,11 +219,16 @@ def _print_calibration(pictures: Sequence[Frame]) -> None:
         def of(near: looks.Nearness, part: str = part) -> Scores:
             return looks.overall(near) if part == "overall" else np.asarray(getattr(near, part))
 
-        rows = {"unrelated": _apart(of(unrelated)), "halves": np.diag(of(halved)), "80 % crops": np.diag(of(cropped))}
+        rows = {
+            "unrelated": _apart(of(unrelated)),
+            "not both grey": of(unrelated)[apart & ~(grey[:, None] & grey)],
+            "pieces": np.diag(of(pieced)),
+            "80 % crops": np.diag(of(cropped)),
+        }
         if part in recomposed:
             rows["drawn alike"] = recomposed[part]
         for name, values in rows.items():
-            print(f"  {part:8} {name:12}", " ".join(f"{p:.2f}" for p in np.percentile(values, [5, 25, 50, 75, 95, 99])))
+            print(f"  {part:8} {name:13}", " ".join(f"{p:.2f}" for p in np.percentile(values, [5, 25, 50, 75, 95, 99])))
 
 
 def _print_speed() -> None:

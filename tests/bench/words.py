@@ -42,6 +42,15 @@ def chinese_names(rng: random.Random) -> list[str]:
     return [f"旅行/{''.join(rng.choices(characters, k=10))}_{n}.jpg" for n in range(NAMES)]
 
 
+def dated_names(rng: random.Random) -> list[str]:
+    """As telephones name files: a day and a time, in folders of months."""
+    days = [(rng.randint(2015, 2025), rng.randint(1, 12), rng.randint(1, 28)) for _ in range(NAMES)]
+    return [
+        f"Camera/{year}-{month:02}/IMG_{year}{month:02}{day:02}_{rng.randrange(240_000):06}.jpg"
+        for year, month, day in days
+    ]
+
+
 def hexadecimal_names(rng: random.Random) -> list[str]:
     return [f"cache/{rng.getrandbits(128):032x}.jpg" for _ in range(NAMES)]
 
@@ -69,10 +78,14 @@ def main() -> None:
         "50,000 different words": wordy_names(rng),
         "Chinese titles": chinese_names(rng),
         "hexadecimal names": hexadecimal_names(rng),
+        "a telephone's names": dated_names(rng),
     }
     for title, names in kinds.items():
         taken = seconds(partial(in_chunks, QUERY, names))
         print(f"words: {len(names):,} names, {title}: {taken:.2f} s (at most 0.5 s)", flush=True)
+    for query in ("sunset May 2023", "1 May 2023", "5月"):
+        taken = seconds(partial(in_chunks, query, kinds["a telephone's names"]))
+        print(f"words: {NAMES:,} names, a telephone's names, {query}: {taken:.2f} s (at most 0.5 s)", flush=True)
     wordy = kinds["50,000 different words"]
     taken = seconds(lambda: in_chunks(MANY, wordy))
     print(

@@ -431,7 +431,7 @@ def test_the_real_engine_ranks_pictures_by_a_word_and_by_a_picture(tmp_path, say
     for name, colour in COLOURS.items():
         Image.new("RGB", (64, 48), colour).save(folder / name)
     (folder / "d.jpg").write_bytes(b"")
-    Image.new("RGB", (50, 50), (30, 60, 190)).save(tmp_path / "reference.png")
+    Image.new("RGB", (50, 50), (30, 60, 199)).save(tmp_path / "reference.png")
     code, out, err = say("rank", folder, "--text", "red", "--format", "json")
     rows = json.loads(out)
     assert code == 0, err

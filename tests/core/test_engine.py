@@ -6,12 +6,13 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from core import (
     Aspect,
@@ -201,6 +202,42 @@ def test_it_says_why_a_file_stands_where_it_does(engine: Jobs, copies: Path) -> 
     assert named is not None
     assert [(met.word, met.where) for met in named.words] == [("red", Where.NAME)]
     assert engine.explain(query, listing, 1_000) is None
+
+
+def test_the_oddest_files_get_a_score_or_a_reason(
+    engine: Jobs, tmp_path: Path, write_clip: Callable[..., Path]
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name, size, colour in (
+        ("black.png", (64, 48), "black"),
+        ("white.jpg", (64, 48), "white"),
+        ("one pixel.png", (1, 1), "red"),
+        ("panorama.png", (20_000, 20), "teal"),
+        ("tower.png", (20, 20_000), "olive"),
+        ("🏖️🌞.png", (40, 30), "gold"),
+    ):
+        Image.new("RGB", size, colour).save(folder / name)
+    keywords = PngInfo()
+    keywords.add_text("Description", "harbour " + "keyword " * 130_000)  # a megabyte
+    Image.new("RGB", (40, 30), "navy").save(folder / "keywords.png", pnginfo=keywords)
+    shutil.move(write_clip("silent.mp4", frames=[np.zeros((48, 64, 3), np.uint8)] * 25), folder / "silent.mp4")
+    (folder / "empty.txt").write_text("")
+    (folder / "spaces.txt").write_text(" \n\t ")
+    (folder / "😀.txt").write_text("🙂 🙃")
+    listing = engine.list_folder(folder)
+    odd = [folder / name for name in ("black.png", "one pixel.png", "panorama.png")]
+    queries = [Query(images=(path,), aspect=aspect) for path in odd for aspect in Aspect]
+    queries += [Query(videos=(folder / "silent.mp4",)), Query(text="red harbour 🏖️", images=(odd[0],), minus="dark")]
+    for query in queries:
+        events = list(engine.rank(query, listing))
+        scores = finally_scored(iter(events), listing)
+        failed = {listing.names[row] for event in events if isinstance(event, Failed) for row in event.rows}
+        assert failed == {"empty.txt", "spaces.txt"}
+        assert len(scores) == 9
+        assert all(0 <= score <= 1 for score in scores.values())
+        if query.images and not query.text:
+            assert scores[query.images[0].name] > 0.98  # like itself
 
 
 def test_it_says_when_nothing_speaks_of_the_words(engine: Jobs, photos: Path) -> None:

@@ -127,6 +127,21 @@ def test_sharpness_is_told_by_place():
     assert measured.reading("border_sharpness")[0] < 0.3 < 0.45 < measured.reading("middle_sharpness")[0]
 
 
+def test_what_melts_is_neither_flat_nor_graded_nor_sharp():
+    """A sharp thing before blurred leaves; before a wall, a light that fades, and sharp leaves; and nothing sharp."""
+    y, x = np.mgrid[0:300, 0:400]
+    leaves = RNG.integers(0, 256, (10, 13, 3), np.uint8)
+    leaves = cv2.resize(leaves, (400, 300), interpolation=cv2.INTER_NEAREST)
+    melting = cv2.GaussianBlur(leaves, (0, 0), 14)
+    fading = np.clip(230 - np.hypot(x - 200, y - 150) * 0.7, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    frames = [melting.copy(), plain(150, 170, 190, shape=(300, 400)), fading, leaves.copy()]
+    for frame in frames:
+        frame[100:200, 140:260] = RNG.integers(0, 2, (10, 12, 1), np.uint8).repeat(10, 0).repeat(10, 1) * 255
+    melted, *others = reading("melted", *frames, melting)
+    assert melted > 0.5
+    assert max(others) < 0.1
+
+
 def test_order_is_told_by_place():
     noise = RNG.integers(0, 256, (18, 24, 3), np.uint8).repeat(5, axis=0).repeat(5, axis=1)
     island = plain(200, 200, 200, shape=noise.shape[:2])

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from core.media import Kind
 from core.scorers.figures import FIGURE_BYTES, Measured, measure
 from core.scorers.look_words import looks_in
-from tests.bench.look_queries import CHINESE, ENGLISH, candidates, fits, measured, misses
+from tests.bench.look_queries import CHINESE, ENGLISH, MORE_CHINESE, MORE_ENGLISH, candidates, fits, measured, misses
 from tests.bench.photographs import judged, photographs
 
 
@@ -52,14 +52,18 @@ def fit(text, documents):
 # --- the table of issue 3 ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("queries", [ENGLISH, CHINESE], ids=["English", "Chinese"])
+@pytest.mark.parametrize(
+    "queries",
+    [ENGLISH, CHINESE, MORE_ENGLISH, MORE_CHINESE],
+    ids=["English", "Chinese", "more English", "more Chinese"],
+)
 def test_the_first_place_is_right_for_at_least_95_percent(queries):
-    assert len(queries) >= 60
+    assert len(queries) >= 30
     missed = misses(queries)
     assert len(missed) <= 0.05 * len(queries), missed
 
 
-@pytest.mark.parametrize("query", [*ENGLISH, *CHINESE])
+@pytest.mark.parametrize("query", [*ENGLISH, *CHINESE, *MORE_ENGLISH, *MORE_CHINESE])
 def test_every_query_of_the_table_is_understood_and_nothing_of_it_left(query):
     looks, rest = looks_in(query)
     assert looks
@@ -80,8 +84,67 @@ def test_a_first_place_can_be_wrong():
         ("red", "red"),
         ("ＲＥＤ", "red"),
         ("紅色", "red"),
-        ("reddish", "slightly red"),
-        ("bluish grey", "slightly blue, grey"),
+        ("reddish", "tinted red"),
+        ("偏蓝", "tinted blue"),
+        ("有点蓝", "tinted blue"),
+        ("偏暖", "warm"),
+        ("bluish grey", "blue+grey"),
+        ("blue-grey", "blue+grey"),
+        ("blue grey", "blue, grey"),
+        ("blue-green", "cyan"),
+        ("red-green", "red, green"),
+        ("red-white-blue", "red, white, blue"),
+        ("light blue-green", "light cyan"),
+        ("粉紫", "pink+purple"),
+        ("蓝绿色", "cyan"),
+        ("粉紫相间", "pink, purple"),
+        ("红绿蓝", "red, green, blue"),
+        ("略带红色", "tinted red"),
+        ("以黑白为主", "monochrome"),
+        ("以红色和白色为主", "red, white"),
+        ("white text on blue background", "white @subject, blue @background"),
+        ("没有文字", "not text"),
+        ("蓝紫白", "blue, purple, white"),
+        ("mostly white", "mostly white"),
+        ("lots of very dark blue", "very dark blue"),
+        ("a touch of red", "little red"),
+        ("a little yellow", "little yellow"),
+        ("a little blurry", "slightly blurry"),
+        ("少量红色", "little red"),
+        ("大部分是白色", "mostly white"),
+        ("以绿色为主的图", "mostly green"),
+        ("less red", "not red"),
+        ("没那么亮", "not bright"),
+        ("neither dark nor blue", "not dark, not blue"),
+        ("蓝色调", "blue"),
+        ("红色系", "red"),
+        ("深色调", "dark"),
+        ("系统", " + 系统"),
+        ("饱和度低", "muted"),
+        ("饱和度很高", "very vivid"),
+        ("饱和度不高", "not vivid"),
+        ("high saturation", "vivid"),
+        ("low brightness, red", "dark, red"),
+        ("分辨率高", "large"),
+        ("high tower", " + high tower"),
+        ("#ff8000", "#ff8000"),
+        ("#F80 background", "#ff8800 @background"),
+        ("#123 #add #1234567", " + #123 #add #1234567"),
+        ("darkblue", "dark blue"),
+        ("16:9", "16:9"),
+        ("at 12:30", " + at 12:30"),
+        ("b/w", "monochrome"),
+        ("monochrome", "monochrome"),
+        ("单色", "one-hued"),
+        ("coloured background", "coloured @background"),
+        ("cream coloured background", "cream @background"),
+        ("coloured pencils", " + pencils"),
+        ("dark subject", "dark @subject"),
+        ("light", "bright"),
+        ("isolated on white", "white @background"),
+        ("busy, lots of detail", "busy"),
+        ("busy, dog", "busy + dog"),
+        ("busy dog", " + busy dog"),
         ("very pale blue", "very pale blue"),
         ("有点暗", "slightly dark"),
         ("很暗", "very dark"),
@@ -137,7 +200,20 @@ def test_a_first_place_can_be_wrong():
         ("orange juice", " + orange juice"),
         ("白天", " + 白天"),
         ("非洲", " + 非洲"),
-        ("黑猫", "black + 猫"),
+        ("黑猫", " + 黑猫"),
+        ("红旗", " + 红旗"),
+        ("黑色的猫", "black + 猫"),
+        ("黑猫，白色背景", "white @background + 黑猫"),
+        ("黑底红花", "black @background, red @subject"),
+        ("白底黑字", "white @background, black @subject"),
+        ("蓝天白云", " + 蓝天白云"),
+        ("小红书", " + 小红书"),
+        ("灰姑娘", " + 灰姑娘"),
+        ("花花绿绿", "colourful"),
+        ("Mr. White", " + Mr. White"),
+        ("neon sign", " + neon sign"),
+        ("portrait of a woman", " + portrait of a woman"),
+        ("red panda", " + red panda"),
         ("blue sky", "blue + sky"),
         ("😀 red", "red + 😀"),
         ("crimson", "crimson"),
@@ -175,7 +251,34 @@ def test_what_is_denied_and_kinds_of_files_weigh_half_beside_other_looks():
 @given(
     st.text(max_size=60)
     | st.lists(
-        st.sampled_from(["red", "not", "or", "and", "on", "background", "very", "dark", "红", "不", "的", ",", "x"])
+        st.sampled_from(
+            [
+                "red",
+                "not",
+                "or",
+                "and",
+                "on",
+                "background",
+                "very",
+                "dark",
+                "红",
+                "不",
+                "的",
+                ",",
+                "x",
+                "high",
+                "saturation",
+                "饱和度",
+                "低",
+                "为主",
+                "偏",
+                "mostly",
+                "a bit of",
+                "白底黑字",
+                "blue-green",
+                "#f00000",
+            ]
+        )
     ).map(" ".join)
 )
 def test_any_text_is_read(text):
@@ -232,7 +335,12 @@ def test_subject_and_background_are_not_the_whole():
         ("black and white", "camera", "coffee"),
         ("彩色", "coffee", "camera"),
         ("sepia", "camera sepia", "china cyanotype"),
-        ("monochrome", "china cyanotype", "flower"),
+        ("monochrome", "camera", "china cyanotype"),
+        ("monochromatic", "china cyanotype", "flower"),
+        ("washed out", "coffee faint", "wall olive"),
+        ("dark subject", "black on white", "white on black"),
+        ("light subject", "white on black", "black on white"),
+        ("coloured background", "white on red", "red on white"),
         ("colourful", "confetti", "camera"),
         ("blurry", "china small blurred", "china small"),
         ("sharp", "china small", "china small blurred"),
@@ -258,6 +366,121 @@ def test_a_quality_is_plain_where_it_is_and_absent_where_it_is_not(query, yes, n
     assert scores[no] < 0.2
 
 
+def spotted(part, spot=0xD01818, wall=0xF4F4F4):
+    """A wall with a square of another colour that takes this part of it."""
+    side = round((90 * 90 * part) ** 0.5)
+    frame = plain(wall, 90, 90)
+    frame[45 - side // 2 :, 45 - side // 2 :][:side, :side] = [spot >> 16, spot >> 8 & 255, spot & 255]
+    return frame
+
+
+def test_a_little_and_mostly_are_parts_of_the_picture():
+    documents = of(plain(0xF4F4F4), spotted(0.03), spotted(0.12), spotted(0.5), spotted(0.85))
+    none, speck, some, half, most = fit("a touch of red", documents)
+    assert none == 0
+    assert min(speck, some) > 0.7
+    assert max(half, most) < 0.2
+    none, speck, some, half, most = fit("mostly red", documents)
+    assert max(none, speck, some) == 0
+    assert most > 0.8 > half > 0.3
+
+
+def test_a_tint_is_over_all_and_may_be_faint():
+    faint, strong, part, grey = plain(0xA0B4D0), plain(0x2050D0), spotted(0.3, 0x2050D0), plain(0x808080)
+    faint, strong, part, grey = fit("bluish", of(faint, strong, part, grey))
+    assert min(faint, strong) > 0.8
+    assert part < 0.3
+    assert grey == 0
+
+
+def test_a_code_is_a_colour_of_its_own():
+    exactly, nearly, other = fit("#336699", of(plain(0x336699), plain(0x3C70A4), plain(0x993366)))
+    assert exactly > 0.85
+    assert nearly > 0.6
+    assert other == 0
+
+
+def test_a_mixture_lies_between():
+    both = plain(0x00C000, 90, 90)
+    both[:, 45:] = (0, 0, 255)
+    teal, green, blue, halves = fit("blue-green", of(plain(0x008B8B), plain(0x00C000), plain(0x1E60E0), both))
+    assert teal > 0.8
+    assert max(green, blue, halves) < 0.1
+
+
+def test_small_subjects_have_colours_too():
+    bolt = spotted(0.02, 0xFFFFFF, 0x000000)
+    assert fit("white subject", of(bolt))[0] > 0.5
+    assert fit("black subject", of(bolt))[0] < 0.1
+    assert fit("black subject", of(spotted(0.2, 0x2A2A2E, 0xFFFFFF)))[0] > 0.8
+
+
+def test_what_is_more_so_still_comes_first():
+    narrow, wide = of(plain(0x808080), size=(500, 400)), of(plain(0x808080), size=(900, 500))
+    assert fit("横图", narrow)[0] < fit("横图", wide)[0]
+    square, nearly = of(plain(0x808080), size=(400, 400)), of(plain(0x808080), size=(404, 400))
+    assert fit("square", nearly)[0] < fit("square", square)[0]
+    assert fits("black and white")["camera"] > fits("black and white")["camera faint"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("yelow", "yellow"),
+        ("yelllow", "yellow"),
+        ("purpel", "purple"),
+        ("blury", "blurry"),
+        ("vertcal", "portrait"),
+        ("minimlist", "empty"),
+        ("lavander", "lavender"),
+        ("red bakground", "red @background"),
+    ],
+)
+def test_a_slip_of_the_keys_is_read(typed, expected):
+    assert asked(typed) == expected
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "grain",
+        "clear",
+        "beach",
+        "night",
+        "right",
+        "fellow",
+        "violent",
+        "sliver",
+        "salon",
+        "earth",
+        "range",
+        "alive",
+        "fright",
+        "while",
+        "block",
+        "frown",
+        "simply",
+        "shark",
+        "photon",
+        "crown",
+        "greed",
+        "dream",
+        "moral",
+        "greene",
+        "browne",
+        "flight",
+        "stone",
+        "peace",
+        "sample",
+        "caret",
+        "gren",
+        "bleu",
+    ],
+)
+def test_a_plain_word_is_not_taken_for_a_slip(word):
+    assert asked(word) == f" + {word}"
+
+
 def test_degrees_move_the_scale():
     shades = of(*(plain(level * 0x10101) for level in (5, 45, 75, 130)))
     dark, very, slightly = (np.array(fit(text, shades)) for text in ("dark", "very dark", "slightly dark"))
@@ -270,15 +493,15 @@ def test_degrees_move_the_scale():
 def test_denial_turns_the_scale_but_not_for_texts():
     red, blue = plain(0xFF0000), plain(0x0000FF)
     documents = of(red, blue, counts=[1, 1, 0])
-    assert fit("not red", documents) == pytest.approx([1 - fit("red", documents)[0], 1, 0])
+    assert fit("not red", documents) == pytest.approx([0.85 * (1 - fit("red", documents)[0]), 0.85, 0])
     assert fit("not blue or red", documents)[2] == 0
     assert fit("not a video", of(red, kind=Kind.VIDEO)) == [0]
-    assert fit("not a video", of(kind=Kind.TEXT, counts=[0])) == [1]
+    assert fit("not a video", of(kind=Kind.TEXT, counts=[0])) == pytest.approx([0.85])
 
 
 def test_a_text_has_no_look():
     documents = of(kind=Kind.TEXT, size=(0, 0), counts=[0, 0])
-    for query in [*ENGLISH, *CHINESE]:
+    for query in [*ENGLISH, *CHINESE, *MORE_ENGLISH, *MORE_CHINESE]:
         for look in looks_in(query)[0]:
             if look.any_of[0].name != "text":
                 assert look.fits(documents).tolist() == [0, 0]
@@ -306,7 +529,7 @@ def test_a_photograph_and_its_changed_copy_are_told_apart(name):
 
 # --- absolute ----------------------------------------------------------------------------------------
 
-_LOOKS = [look for query in (*ENGLISH, *CHINESE) for look in looks_in(query)[0]]
+_LOOKS = [look for query in (*ENGLISH, *CHINESE, *MORE_ENGLISH, *MORE_CHINESE) for look in looks_in(query)[0]]
 
 
 @settings(max_examples=25, deadline=None)
