@@ -52,6 +52,9 @@ class Nearness:
 
 _SPREAD = 0.0175
 """How far in OKLab a colour is felt; wider ones tell photographs apart worse (bench), narrower ones break at noise."""
+_BETWEEN = 0.5
+"""Of the distance to its nearest centre, how far a colour between centres is felt at least: vivid colours, which have
+few centres, are told apart by how they are shared among them."""
 _SHARES = 4
 _COLOUR_PIXELS = 40_000
 """So many pixels of a frame show its colours: more of them don't change the histogram by a step of a byte."""
@@ -87,7 +90,8 @@ def _colour_table() -> tuple[NDArray[np.intp], Doubles]:
     squares = ((colours[:, None] - _lattice()[None]) ** 2).sum(axis=2, dtype=np.float64)
     nearest = np.argsort(squares, axis=1, kind="stable")[:, :_SHARES]
     squares = np.take_along_axis(squares, nearest, axis=1)
-    weights = np.exp((squares[:, :1] - squares) / (2 * _SPREAD**2))
+    felt = np.maximum(_SPREAD, _BETWEEN * np.sqrt(squares[:, :1]))
+    weights = np.exp((squares[:, :1] - squares) / (2 * felt**2))
     return nearest, weights / weights.sum(axis=1, keepdims=True)
 
 
@@ -228,14 +232,14 @@ LOOK_BYTES: int = _ENDS[-1]
 # What pictures commonly have: the mean of each class (in 1020ths) and its weight, one over the root of its deviation
 # (in sixteenths). Taken from 400 drawn pictures; `python -m tests.bench.looks --common` prints them again.
 _COMMON_PALETTE = (
-    "1d37608b6b867f917359513a63433f4524263150586031343a57545d3531365056584a2c2f353539331b1d2c31311412171e161322120b1f"
-    "212a17282f151930312926293c271a242d202037381f1b1f241a17182b291910160a0d1c1b1106050a100b00000500000b1918240c03180f"
-    "01031b21261a1609133610080c0b2304050b1e1d0c03010407"
+    "1d3661896a857f917258503962433f4423273150585f30343a57545d34313751585b4b2d3036363b361c1e2c33331413161e171422130d20"
+    "222a18292f161b34342f282a3d291b28312322393b201c22271b181a312b1910180a0f1e1f1206060b120c00010500000e1d182710051a13"
+    "01081d28281f190b183613090e122505060d20220e0401060a"
 )
 _PALETTE_WEIGHTS = (
-    "322c2d2a2f2d2c2a2d302f3122323331363633333331373634333432343736333233343736363736373b3c3432333e3d3b373e4035424837"
-    "37323d34323f3c33313532343136393534363830333737373635383d3332363c3a3e4137363f4d4c433c3d6c6c4e71713f37353041573742"
-    "68543333313434433d2e3f443c432f4e4d3c35343e52634d46"
+    "322c2d2a2f2d2c2a2d302f3122323431363733333332373634333432353736333233343736363736373b3c3432333e3d3b373e4035424738"
+    "37323d35333f3c333234323431363a3534363831333737373636383c3332373d3a404038363e4d4d423c3d64674d6f713f3638303e503740"
+    "62473433323435423c303e433c3f304a4c3c36343e4e5d4b44"
 )
 _COMMON_TEXTURE = (
     "1657006a00635364466654556c696d56576766675648494d474640333e33404f2e502c4714620076006f5f78527c685a736e765d555f5961"

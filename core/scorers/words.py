@@ -485,7 +485,7 @@ _LOWER, _UPPER = "a-zà-öø-ÿа-яё", "A-ZÀ-ÖØ-ÞА-ЯЁ"
 _CAMEL = re.compile(f"(?<=[{_LOWER}])(?=[{_UPPER}])|(?<=[{_UPPER}])(?=[{_UPPER}][{_LOWER}])")
 _TWO_HAN = re.compile(f"[{_HAN}]{{2}}")
 # A stretch without ASCII's digits and breaks is cut fast, and looked at closely only the first time it is met.
-_BETWEEN_STRETCHES = re.compile(r"[\x00-@\[-`{-\x7f]+")
+_BETWEEN_STRETCHES = re.compile(r"[\x00-&(-@\[-_{-\x7f]+")  # not the apostrophes of don't
 _BLOCK = 8192
 _MOST_COMPOUNDED = 8
 _MOST_REMEMBERED = 2**18

@@ -326,11 +326,7 @@ def test_closing_a_ranking_cancels_it_and_keeps_what_was_scored(engine: Jobs, ph
     listing = engine.list_folder(photos)
     query = Query(images=(photos / "red.png",))
     events = engine.rank(query, listing)
-    seen = 0
-    for event in events:
-        if isinstance(event, Scored):
-            seen += len(event.rows)
-            break
+    seen = next(event.done for event in events if isinstance(event, Progress) and event.done)
     events.close()  # type: ignore[attr-defined]
     assert 0 < seen < 64
     again = [event for event in engine.rank(query, listing) if isinstance(event, Scored)]

@@ -356,6 +356,8 @@ APART = 0.75
         ("x5", "BMW-X5.jpg", [1]),
         ("x5", "1920x1080.jpg", [0]),
         ("0042", "DSC_0042.JPG", [1]),
+        ("t shirt", "don't.jpg", [0, 0]),
+        ("anna", "'Anna's cat'.jpg", [1]),
         ("iphone 12", "iphone 2023-12-24.jpg", [1, 0]),
         ("123045", "IMG20230501123045.jpg", [1]),
         ("sunflower", "sun_flower.jpg", [APART]),
