@@ -1,4 +1,4 @@
-"""How text of any script becomes words and dates, and how far a name, a caption or a text is evidence of a query's."""
+"""How text of any script becomes words, and how far a name, a caption or a text is evidence of a query's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, permutations, product
-from typing import NamedTuple
+from itertools import chain, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, Hamming
+
+from core.scorers.dates import DATE, Date, agreement, cues, read_date
 
 Floats = NDArray[np.float32]
 
@@ -102,124 +103,14 @@ def is_run(word: str) -> bool:
     return _RUN_START.match(word) is not None
 
 
-# --- dates -------------------------------------------------------------------------------------------
-
-
-class _Date(NamedTuple):
-    """A day, a month or a year; what is not said of it is 0."""
-
-    year: int
-    month: int
-    day: int
-
-
-_MONTHS = (
-    "jan january januar|feb february februar|mar march märz marz mrz|apr april|may mai|jun june juni|jul july juli|"
-    "aug august|sep sept september|oct october okt oktober|nov november|dec december dez dezember"
-)
-_MONTH_NAMES = {name: month for month, names in enumerate(_MONTHS.split("|"), 1) for name in names.split()}
-_AMBIGUOUS_MONTHS = frozenset({"may", "mai", "march", "märz", "marz"})
-_NUMERALS = {
-    ten + one: 10 * tens + ones
-    for tens, ten in enumerate(("", "十", "二十", "三十"))
-    for ones, one in enumerate(("", *"一二三四五六七八九"))
-    if 0 < 10 * tens + ones <= 31
-}
-
-
-def _one_of(names: Iterable[str]) -> str:
-    return f"(?:{'|'.join(sorted(names, key=len, reverse=True))})"
-
-
-# What a date is written of; the first letter says which part of it is meant. Only years that a file is likely to have.
-_DATE_PARTS = {
-    "y": "(?:19|20)[0-9]{2}",
-    "m": "(?:1[0-2]|0?[1-9])(?![0-9])",
-    "mm": "(?:0[1-9]|1[0-2])",
-    "m name": _one_of(_MONTH_NAMES) + "(?![a-zà-öø-ÿ])",
-    "m long": _one_of(name for name in _MONTH_NAMES.keys() - _AMBIGUOUS_MONTHS if len(name) > 3 and name != "sept"),
-    "m ambiguous": _one_of(_AMBIGUOUS_MONTHS),
-    "m han": f"(?:1[0-2]|0?[1-9]|{_one_of(said for said, number in _NUMERALS.items() if number <= 12)})",
-    "d": "(?:[12][0-9]|3[01]|0?[1-9])(?![0-9])",
-    "dd": "(?:0[1-9]|[12][0-9]|3[01])",
-    "d past 12": "(?:1[3-9]|2[0-9]|3[01])",
-    "d th": "(?:[12][0-9]|3[01]|0?[1-9])(?:st|nd|rd|th|(?![0-9]))",
-    "d han": f"(?:[12][0-9]|3[01]|0?[1-9]|{_one_of(_NUMERALS)})",
-}
-_BETWEEN = "[ ._,/-]{0,2}"
-_DATE_FORMS = {
-    # what is not before and what comes first, and what a date looks like then
-    "(?<![0-9])(?=[0-9])": (
-        # 20230501, also before a time as in 20230501123045
-        "<y>[_-]?<mm><dd>(?=(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{3})?)?)?(?![0-9]))",
-        "<y>(?P<s1>[-._/: ])<m>(?P=s1)<d>",
-        "<y>[ _-]?[年년]?[ /._-]{0,2}<m han>[ _-]?[月월](?:份|[ _-]?<d han>[ _-]?(?:[日号號일]|(?![0-9HAN])))?",
-        f"<y>{_BETWEEN}<m name>(?:{_BETWEEN}<d th>)?(?![a-z0-9])",
-        "<y>[./-]<m>(?![-/.][0-9])|<y>[ _]?<mm>(?![0-9])",
-        "<y>[ _-]?[年년]",
-        # not 2023-118 or 2023-05-118, the number of an invoice
-        "<y>(?![0-9]|[-/.][0-9]{1,3}(?![0-9]))",
-        "<m>(?P<s2>[-/])<d past 12>(?P=s2)<y>(?![0-9])",
-        "<d>(?P<sep>[-._/])<m>(?P=sep)<y>(?![0-9])",
-        "<m>[-._/]<y>(?![0-9]|[-/.][0-9])",
-    ),
-    # not 十五月亮 and not 五月天, a band
-    "(?=[0-9一二三四五六七八九十])(?<![0-9一二三四五六七八九十第])": (
-        "<m han>[ _-]?[月월](?![龄亮饼球光色]|天(?!气))(?:份|[ _-]?<d han>[ _-]?(?:[日号號일]|(?![0-9HAN])))?",
-    ),
-    "(?<![a-z0-9à-öø-ÿ])": (
-        f"<d th>{_BETWEEN}(?:of[ -])?<m name>(?:{_BETWEEN}<y>)?(?![a-z0-9])",
-        f"<m name>{_BETWEEN}<d th>(?:{_BETWEEN}<y>)?(?![a-z0-9])",
-        f"<m name>{_BETWEEN}<y>(?![0-9])",
-        "<m long>(?![a-z0-9à-öø-ÿ])",
-        "(?:in|im|from|of|since|until|during|early|mid|late|last|next)[ -]<m ambiguous>(?![a-z0-9à-öø-ÿ])",
-    ),
-}
-
-
-def _date_pattern() -> re.Pattern[str]:
-    forms = (f"{before}(?:{'|'.join(forms)})" for before, forms in _DATE_FORMS.items())
-    number = count()
-
-    def part(named: re.Match[str]) -> str:
-        return f"(?P<{named[1][0]}_{next(number)}>{_DATE_PARTS[named[1]]})"
-
-    return re.compile(re.sub("(?<!P)<([a-z0-9 ]+)>", part, "|".join(forms).replace("HAN", _HAN)), re.IGNORECASE)
-
-
-_DATE = _date_pattern()
-
-
 def _words_and_dates(text: str, word: re.Pattern[str] = _WORD) -> Iterable[re.Match[str]]:
     """The words of a text in their order, a date being one; its match's pattern tells it from a word."""
     at = 0
-    for date in _DATE.finditer(text):
+    for date in DATE.finditer(text):
         yield from word.finditer(text, at, date.start())
         yield date
         at = date.end()
     yield from word.finditer(text, at)
-
-
-def _read(date: re.Match[str]) -> tuple[_Date, ...]:
-    """What a date in folded text says; two days where 5/1 may be of May or of January."""
-    said = {name[0]: text for name, text in date.groupdict().items() if text and name[1] == "_"}
-    year, month, day = (_number_said(said.get(part, "0")) for part in "ymd")
-    if date["sep"] in ("-", "/") and day <= 12 and day != month:
-        return _Date(year, month, day), _Date(year, day, month)
-    return (_Date(year, month, day),)
-
-
-def _number_said(said: str) -> int:
-    digits = re.match("[0-9]+", said)
-    return int(digits.group()) if digits else _NUMERALS.get(said) or _MONTH_NAMES[said]
-
-
-def _agreement(asked: _Date, said: _Date) -> float:
-    """How far what is said of a date is evidence of the one asked for: 1 if it lies in it, 0 if it may not be it."""
-    shared = [mine == other for mine, other in zip(asked, said, strict=True) if mine and other]
-    if not (shared and all(shared)):
-        return 0
-    return _LESS_EXACT ** sum(bool(mine and not other) for mine, other in zip(asked, said, strict=True))
 
 
 # --- what is kept of a text --------------------------------------------------------------------------
@@ -415,7 +306,7 @@ def asked_words(text: str, *, or_little: bool = True) -> tuple[Word, ...]:
     asked: list[Word] = []
     for match in _words_and_dates(text, _ASKED):
         typed = match.group()
-        if match.re is _DATE:
+        if match.re is DATE:
             asked.append(Word(typed, (typed,), _date_weight(match)))
             continue
         if match["model"]:
@@ -476,7 +367,6 @@ def _letters(word: str) -> int:
 
 _ERROR, _ERROR_OR_ANOTHER_WORD, _TWO_ERRORS, _COMPOUND = 0.75, 0.5, 0.6, 0.6
 _WRITTEN_APART = 0.75
-_LESS_EXACT = 0.4
 _RUN_IN_PARTS = 0.9
 _FOLDER = 0.9
 # What a longer word may end with and still be the word: German, Dutch, Scandinavian and French plurals and cases.
@@ -534,7 +424,7 @@ class Finder:
 
     def __init__(self, asked: Sequence[Word]) -> None:
         self._columns: dict[str, int] = {}
-        self._dates: list[tuple[_Date, int]] = []
+        self._dates: list[tuple[Date, int]] = []
         self._spelled: dict[str, list[_Spelled]] = {}
         self._forms = [[form for phrase in word.forms if (form := self._form(phrase))] for word in asked]
         self._runs = [(run, column) for run, column in self._columns.items() if is_run(run)]
@@ -553,7 +443,7 @@ class Finder:
         self._numbers = [root for root in self._equal if root.isascii() and root.isdigit()]
         self._number = re.compile(rf"(?<!\d)0*(?:{'|'.join(self._numbers)})(?!\d)")
         # Only a text with one of these is worth a look for dates.
-        self._cues = tuple({*self._numbers, *chain.from_iterable(_cues(date) for date, _ in self._dates)})
+        self._cues = tuple({*self._numbers, *chain.from_iterable(cues(date) for date, _ in self._dates)})
         # Few different rows of evidence come up, however many words: a stretch leads to one, 0 being no evidence.
         self._remembered: dict[str, int] = {}
         self._row_numbers: dict[frozenset[tuple[int, float]], int] = {}
@@ -600,8 +490,8 @@ class Finder:
         apart = self._apart(lowered)
         if not self._is_cued(lowered):
             return _BETWEEN_STRETCHES.split(name) + apart
-        dates = [date.group() for date in _DATE.finditer(name)]
-        rest = _DATE.sub(" ", name) if dates else name
+        dates = [date.group() for date in DATE.finditer(name)]
+        rest = DATE.sub(" ", name) if dates else name
         numbers = self._number.findall(rest) if self._numbers else []
         return _BETWEEN_STRETCHES.split(rest) + dates + numbers + apart
 
@@ -641,7 +531,7 @@ class Finder:
         found: dict[int, float] = {}
         if self._is_cued(folded):
             for match in _words_and_dates(folded):
-                if match.re is _DATE:
+                if match.re is DATE:
                     self._compare_date(match, found)
                 else:
                     self._compare(match.group(), found)
@@ -683,8 +573,8 @@ class Finder:
 
     def _compare_date(self, match: re.Match[str], found: dict[int, float]) -> None:
         """Note for which columns a date in folded text is evidence, unless better is known."""
-        for said, (asked, column) in product(_read(match), self._dates):
-            evidence = _agreement(asked, said)
+        for said, (asked, column) in product(read_date(match), self._dates):
+            evidence = agreement(asked, said)
             if evidence > found.get(column, 0):
                 found[column] = evidence
         for word in _WORD.findall(match.group()):
@@ -707,14 +597,14 @@ class Finder:
         said = list(_words_and_dates(fold(phrase)))
         telling = [match for match in said if match.group() not in _LITTLE_WORDS]
         return tuple(
-            self._sought_date(match) if match.re is _DATE else self._sought(match.group()) for match in telling or said
+            self._sought_date(match) if match.re is DATE else self._sought(match.group()) for match in telling or said
         )
 
     def _sought_date(self, match: re.Match[str]) -> _Sought:
         """A date, and as a word too if it is one: 2024, July, 五月."""
         telling = [word for word in _WORD.findall(match.group()) if word not in _LITTLE_WORDS]
         sought = self._sought(telling[0]) if len(telling) == 1 else _Sought(self._column(f"date {match.group()}"))
-        self._dates += [(date, sought.column) for date in _read(match)]
+        self._dates += [(date, sought.column) for date in read_date(match)]
         return sought
 
     def _sought(self, word: str) -> _Sought:
@@ -744,20 +634,6 @@ class Finder:
             columns = {self._columns[stem(first)], self._columns[stem(second)]}
             together = first + stem(second)
             self._equal[together] = tuple(columns.union(self._equal.get(together, ())))
-
-
-def _cues(date: _Date) -> Iterable[str]:
-    """Of these at least one is in every lower-case text that says the date or a part of it."""
-    if date.year:
-        yield str(date.year)
-    elif date.month >= 10:
-        yield str(date.month)
-    elif date.month:  # not the digit by itself, which half of all numbers have
-        yield f"0{date.month}"
-        yield from (f"{each}{date.month}" for each in "-._/: ")
-        yield from (f"{date.month}{each}" for each in "-._/: ")
-    if date.month:
-        yield from ("月", "월", *(name[:3] for name, month in _MONTH_NAMES.items() if month == date.month))
 
 
 def _pattern_in_two(sought: _Spelled) -> str:
