@@ -142,16 +142,15 @@ def _edge_table() -> Bytes:
     return np.where(steepness > 0, (steepness - 1) * _DIRECTIONS + direction + 1, 0).ravel().astype(np.uint8)
 
 
-def texture_histogram(frame: Bytes) -> Doubles:
-    """How many of its edges are of which steepness and direction, at each of three scales; length 1.
+def texture_histogram(grey: Bytes) -> Doubles:
+    """How many of a grey frame's edges are of which steepness and direction, at each of three scales; length 1.
 
     The shares are of what is steep, so that how much plain ground is around things says little.
     """
-    grey = _grey(frame)
     shares = []
     for _ in range(_SCALES):
         # Of a large plane, every other row will do.
-        across, down = (plane[:: 1 + (grey.size > _EDGE_PIXELS)] for plane in _differences(grey))
+        across, down = _differences(grey, 1 + (grey.size > _EDGE_PIXELS))
         classes = _edge_table().take(cv2.merge([down, across]).view("<u2"))
         share = np.bincount(classes.ravel(), minlength=_EDGE_CLASSES) / classes.size
         share[0] *= _FLAT
@@ -162,15 +161,16 @@ def texture_histogram(frame: Bytes) -> Doubles:
     return _unit(np.concatenate(shares) ** _EDGE_RARITY)
 
 
-def _grey(frame: Bytes) -> Bytes:
+def grey_of(frame: Bytes) -> Bytes:
+    """The frame's luminance."""
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _differences(grey: Bytes) -> tuple[Bytes, Bytes]:
-    """How much each pixel's neighbours differ, left from right and upper from lower."""
+def _differences(grey: Bytes, step: int = 1) -> tuple[Bytes, Bytes]:
+    """How much each pixel's neighbours differ, left from right and upper from lower; of every `step`th row."""
     wider = cv2.copyMakeBorder(grey, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    across = cv2.absdiff(wider[1:-1, 2:], wider[1:-1, :-2])
-    down = cv2.absdiff(wider[2:, 1:-1], wider[:-2, 1:-1])
+    across = cv2.absdiff(wider[1:-1:step, 2:], wider[1:-1:step, :-2])
+    down = cv2.absdiff(wider[2::step, 1:-1], wider[:-2:step, 1:-1])
     return np.asarray(across, np.uint8), np.asarray(down, np.uint8)
 
 
@@ -182,7 +182,7 @@ _LIGHT_FLOOR, _CHROMA_FLOOR, _DETAIL_FLOOR = 0.04, 0.15, 2.0
 """A number that follows each grid as a further cell: it outweighs a grid in which hardly anything is to be seen."""
 
 
-def _grids(frame: Bytes) -> tuple[Doubles, Doubles, Doubles]:
+def _grids(frame: Bytes, grey: Bytes) -> tuple[Doubles, Doubles, Doubles]:
     """Where it is light (10 by 10), of which colour (5 by 5 by 2), and where detail is (2 by 6 by 6); each of length 1.
 
     Light is relative to its mean, so that a brighter copy has the same grid.
@@ -190,7 +190,7 @@ def _grids(frame: Bytes) -> tuple[Doubles, Doubles, Doubles]:
     cells = oklab(_shrunk(frame, _LIGHT_CELLS)).astype(np.float64)
     light = cells[..., 0] - cells[..., 0].mean()
     chroma = cells[..., 1:].reshape(_CHROMA_CELLS, 2, _CHROMA_CELLS, 2, 2).mean(axis=(1, 3))
-    edges = _differences(_shrunk(_grey(frame), _DETAIL_PIXELS))
+    edges = _differences(_shrunk(grey, _DETAIL_PIXELS))
     each = _DETAIL_PIXELS // _DETAIL_CELLS
     detail = np.stack([plane.reshape(_DETAIL_CELLS, each, _DETAIL_CELLS, each).mean(axis=(1, 3)) for plane in edges])
     detail = np.sqrt(detail)
@@ -269,10 +269,11 @@ def _unit(vector: NDArray[np.floating]) -> Doubles:
 def describe(frame: Bytes) -> bytes:
     """The look of a frame, uint8 RGB of shape (height, width, 3), any size from 1 by 1 on: LOOK_BYTES bytes."""
     frame = np.ascontiguousarray(frame)
+    grey = grey_of(frame)
     parts = (
         _standing_out(palette_histogram(frame), _COMMON_PALETTE, _PALETTE_WEIGHTS),
-        _standing_out(texture_histogram(frame), _COMMON_TEXTURE, _TEXTURE_WEIGHTS),
-        *_grids(frame),
+        _standing_out(texture_histogram(grey), _COMMON_TEXTURE, _TEXTURE_WEIGHTS),
+        *_grids(frame, grey),
     )
     return np.concatenate([_whole_numbers(part) + _ZERO for part in parts]).astype(np.uint8).tobytes()
 

@@ -252,7 +252,10 @@ def _print_speed() -> None:
 def _print_common() -> None:
     """The mean, in 1020ths, and the weight, in sixteenths, of the classes of both histograms."""
     frames = list(distractors(400))
-    for name, histogram in (("PALETTE", looks.palette_histogram), ("TEXTURE", looks.texture_histogram)):
+    for name, histogram in (
+        ("PALETTE", looks.palette_histogram),
+        ("TEXTURE", lambda frame: looks.texture_histogram(looks.grey_of(frame))),
+    ):
         rows = np.stack([histogram(frame) for frame in frames])
         mean, weight = rows.mean(axis=0) * 1020, 16 / np.sqrt(rows.std(axis=0) + 0.02)
         for title, values in ((f"_COMMON_{name}", mean), (f"_{name}_WEIGHTS", weight)):

@@ -9,12 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core import Engine, Query
 from core.decoding import decode
-from core.decoding.pool import DecodingPool
+from core.decoding.pool import DecodingPool, Task
 from core.media import Decoded, Facts, Kind
 from core.scorers import Document, Feature
 from core.scorers.builtin import BuiltinMatcher
@@ -38,10 +39,6 @@ def seconds(work: Callable[[], object], times: int = 7) -> float:
     return statistics.median(taken)
 
 
-def nothing(_: Decoded) -> None:
-    """What is extracted where only decoding is measured."""
-
-
 def indexing(paths: list[str]) -> None:
     """Files a second with and without extraction, by turns: what else the machine does touches both alike."""
     rates: dict[str, list[float]] = {"decoding alone": [], "with extraction": []}
@@ -53,10 +50,13 @@ def indexing(paths: list[str]) -> None:
             some = paths[turn * block : (turn + 1) * block]
             for name in sorted(rates, reverse=bool(turn % 2)):
                 began = time.perf_counter()
-                for task in [
-                    pool.extract(path, MATCHER.pixels, nothing if name == "decoding alone" else MATCHER.extract)
+                tasks: list[Task[Any]] = [
+                    pool.decode(path, MATCHER.pixels)
+                    if name == "decoding alone"
+                    else pool.extract(path, MATCHER.pixels, MATCHER.extract)
                     for path in some
-                ]:
+                ]
+                for task in tasks:
                     task.result()
                 rates[name].append(len(some) / (time.perf_counter() - began))
     alone, extracted = (statistics.median(each) for each in rates.values())
