@@ -7,8 +7,9 @@ themselves, not words for them: the vocabulary can grow without reading a file a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -77,30 +78,31 @@ def _level_of() -> Bytes:
     return np.asarray(np.rint(np.arange(256) * ((LEVELS - 1) / 255)), np.uint8)
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """OKLab cut into boxes, of which a palette's colours are the fullest; and of each colour what is looked up.
+_GREY = 12
+"""The hue of what has none."""
+_KIND = np.dtype([("cell", np.int16), ("light", np.uint8), ("hue", np.uint8)])
 
-    As small as can be: what doesn't stay in the processor's cache makes a lookup several times slower.
+
+@dataclass(frozen=True)
+class _Colours:
+    """What is looked up of each kept colour; and OKLab cut into boxes, of which a palette's colours are the fullest.
+
+    As few and small tables as can be: after a file is decoded, nothing of them is in the processor's cache.
     """
 
-    of_colour: NDArray[np.int16]
-    apart: NDArray[np.float32]
-    """(cells, cells): distances of the cells' centres."""
-    alike: Floats
-    """(cells, cells): 1 where a distance is no more than light and shade make."""
-    lightness: Bytes
-    """In 255ths."""
-    a: Floats
-    b: Floats
-    tinted: NDArray[np.bool_]
-    """Whether a colour is more than grey."""
-    hue: Bytes
-    """The twelfth of the circle that its hue lies in."""
+    lab: Floats
+    """(COLOURS, 4): lightness rounded to 255ths, a, b, chroma."""
+    kind: NDArray[np.uint32]
+    """(COLOURS,): the bytes of a _KIND: cell, lightness in 255ths, and the twelfth of the circle its hue lies in or
+    _GREY. As one number, since numpy takes records one by one."""
+    centres: Floats
+    """(cells + 1, 3): middles of the cells. The last stands for no cell: it is empty and far from all others."""
+    alike: NDArray[np.int16]
+    """(cells, neighbours): the cells no farther than light and shade make, itself too; filled up with no cell."""
 
 
 @cache
-def _cells() -> _Cells:
+def _colours() -> _Colours:
     lab = kept_colours()
     # Boxes centred on the neutral axis, so that grey is not cut in four.
     boxes = np.rint(lab / np.array([0.06, 0.055, 0.055], np.float32)).astype(np.int64)
@@ -109,18 +111,20 @@ def _cells() -> _Cells:
     sizes = np.bincount(of_colour)
     centres = np.stack([np.bincount(of_colour, lab[:, axis]) / sizes for axis in range(3)], axis=1)
     away = centres[:, None] - centres[None]
-    apart = np.sqrt((away * away).sum(axis=2)).astype(np.float32)
+    alike = (away * away).sum(axis=2) < _ALIKE * _ALIKE
+    neighbours = np.argsort(~alike, axis=1, kind="stable")[:, : alike.sum(axis=1).max()]
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     turn = np.arctan2(lab[:, 2], lab[:, 1]) / (2 * np.pi)
-    return _Cells(
-        of_colour=of_colour.astype(np.int16),
-        apart=apart,
-        alike=(apart < _ALIKE).astype(np.float32),
-        lightness=np.rint(np.clip(lab[:, 0], 0, 1) * 255).astype(np.uint8),
-        a=np.ascontiguousarray(lab[:, 1]),
-        b=np.ascontiguousarray(lab[:, 2]),
-        tinted=chroma > _GREY_CHROMA + _MORE_OF_LIGHT * lab[:, 0],
-        hue=(np.floor(turn * 12).astype(np.int64) % 12).astype(np.uint8),
+    kind = np.empty(COLOURS, _KIND)
+    kind["cell"] = of_colour
+    kind["light"] = np.rint(np.clip(lab[:, 0], 0, 1) * 255)
+    tinted = chroma > _GREY_CHROMA + _MORE_OF_LIGHT * lab[:, 0]
+    kind["hue"] = np.where(tinted, np.floor(turn * 12).astype(np.int64) % 12, _GREY)
+    return _Colours(
+        lab=np.column_stack([kind["light"] / np.float32(255), lab[:, 1:], chroma]).astype(np.float32),
+        kind=kind.view(np.uint32),
+        centres=np.concatenate([centres, [[np.inf] * 3]]).astype(np.float32),
+        alike=np.where(np.take_along_axis(alike, neighbours, axis=1), neighbours, len(centres)).astype(np.int16),
     )
 
 
@@ -144,10 +148,16 @@ def _border() -> NDArray[np.bool_]:
 
 
 @cache
-def _regions() -> tuple[NDArray[np.intp], float]:
-    """0 for each pixel of the border and 1 for the middle, flat; and the border's share of the frame."""
-    border = _border()
-    return (~border).ravel().astype(np.intp), float(border.mean())
+def _regions() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """0 for each pixel of the border and 1 for the middle, flat; and where the border's pixels are."""
+    middle = ~_border().ravel()
+    return middle.astype(np.intp), np.flatnonzero(~middle)
+
+
+@lru_cache(64)
+def _middle_cells(rows: int, columns: int) -> Bytes:
+    """1 for each cell of a grid of this size that has nothing of the border, else 0. Frames have few sizes."""
+    return np.asarray(_fitted(_border().view(np.uint8), columns, rows) == 0, np.uint8)
 
 
 # --- measuring ---------------------------------------------------------------------------------------
@@ -168,10 +178,11 @@ def measure(frame: Bytes) -> bytes:
         halved = _fitted(halved, halved.shape[1] // 2, halved.shape[0] // 2)
     square = _fitted(halved, _SIDE, _SIDE)
     codes = _codes(square)
-    palettes, shares, subject = _palettes(square, codes)
-    values = _light_and_colour(codes) | _order(square) | _focus(frame, square) | {"subject": subject}
-    readings = np.array([values[name] for name in READINGS])
-    return palettes + shares + bytes(np.asarray(np.rint(np.clip(readings, 0, 1) * 255), np.uint8))
+    kind = _colours().kind.take(codes).view(_KIND)
+    palettes, shares, subject = _palettes(square, kind)
+    values = _light_and_colour(codes, kind) | _order(square) | _focus(frame, square) | {"subject": subject}
+    readings = np.array([values[name] for name in READINGS]).clip(0, 1) * 255
+    return palettes + shares + bytes(np.rint(readings).astype(np.uint8))
 
 
 def _at_most(frame: Bytes, most: int) -> Bytes:
@@ -194,58 +205,67 @@ def _fitted(frame: Bytes, width: int, height: int) -> Bytes:
 
 
 def _codes(square: Bytes) -> NDArray[np.intp]:
-    levels = _level_of()[square].reshape(-1, 3).astype(np.intp)
-    return (levels[:, 0] * LEVELS + levels[:, 1]) * LEVELS + levels[:, 2]
+    red, green, blue = np.asarray(cv2.LUT(square.reshape(_SIDE, -1), _level_of()), np.uint8).reshape(-1, 3).T
+    codes = red.astype(np.intp)
+    for levels in (green, blue):
+        codes *= LEVELS
+        codes += levels
+    return codes
 
 
-def _palettes(square: Bytes, codes: NDArray[np.intp]) -> tuple[bytes, bytes, float]:
+def _palettes(square: Bytes, kind: NDArray[np.void]) -> tuple[bytes, bytes, float]:
     """The colours and shares of the border and of the middle, and how much of the middle stands out."""
-    cells, (region, _) = _cells(), _regions()
-    count = len(cells.apart)
-    at = cells.of_colour[codes] + region * count
-    pixels = np.bincount(at, minlength=2 * count).reshape(2, count)
-    sums = [np.bincount(at, square[..., channel].ravel(), 2 * count).reshape(2, count) for channel in range(3)]
-    kept = np.zeros((2, _ENTRIES), "<u2")
-    shares = np.zeros((2, _ENTRIES), np.uint8)
-    for row in range(2):
-        filled = np.flatnonzero(pixels[row])
-        # Ties go to the cell first in order: a stable sort, since which colours are kept must not vary.
-        fullest = filled[np.argsort(-pixels[row, filled], kind="stable")[:_ENTRIES]]
-        owner = cells.apart[fullest[:, None], filled].argmin(axis=0)
-        mass = np.bincount(owner, pixels[row, filled], len(fullest))
-        # A colour is the mean of its own cell; what joins it brings only its share.
-        means = [sums[channel][row, fullest] / pixels[row, fullest] for channel in range(3)]
-        red, green, blue = (np.rint(mean * ((LEVELS - 1) / 255)).astype(np.int64) for mean in means)
-        kept[row, : len(fullest)] = (red * LEVELS + green) * LEVELS + blue
-        shares[row, : len(fullest)] = np.rint(mass * (255 / mass.sum()))
+    colours, (region, _) = _colours(), _regions()
+    width = len(colours.centres)
+    at = region * width + kind["cell"]
+    pixels = np.bincount(at, minlength=2 * width).reshape(2, width)
+    # Ties go to the cell first in order: a stable sort, since which colours are kept must not vary. Of 16 bits,
+    # which are sorted without comparing.
+    fullest = np.argsort(~pixels.astype(np.uint16), axis=1, kind="stable")[:, :_ENTRIES]
+    flat = fullest + np.array([[0], [width]])
+    kept = pixels.ravel()[flat]
+    # A colour is the mean of its own cell; what joins it brings only its share.
+    sums = np.array([np.bincount(at, channel.ravel(), 2 * width)[flat] for channel in cv2.split(square)])
+    red, green, blue = np.rint(sums / np.maximum(kept, 1) * ((LEVELS - 1) / 255)).astype("<u2")
+    fullest[kept == 0] = width - 1
+    behind, within = (np.flatnonzero(row) for row in pixels)
+    mass = np.array(
+        [
+            np.bincount(_nearest(colours.centres[some], colours.centres[candidates]), row[some], _ENTRIES)
+            for row, some, candidates in zip(pixels, (behind, within), fullest, strict=True)
+        ]
+    )
     outside, inside = pixels / pixels.sum(axis=1, keepdims=True)
-    behind, within = np.flatnonzero(outside), np.flatnonzero(inside)
-    # Not as a product of matrices, which would wait for other threads.
-    matched = np.einsum("ij,j->i", cells.alike[within[:, None], behind], outside[behind].astype(np.float32))
-    subject = float(np.maximum(inside[within] - matched, 0).sum())
-    return kept.tobytes(), shares.tobytes(), subject
+    shares = np.rint(mass * (255 / mass.sum(axis=1, keepdims=True))).astype(np.uint8)
+    subject = float(np.maximum(inside[within] - outside.take(colours.alike.take(within, axis=0)).sum(axis=1), 0).sum())
+    return ((red * LEVELS + green) * LEVELS + blue).tobytes(), shares.tobytes(), subject
 
 
-def _light_and_colour(codes: NDArray[np.intp]) -> dict[str, float]:
-    cells, (region, _) = _cells(), _regions()
-    lightness = cells.lightness[codes]
-    counts = np.bincount(lightness, minlength=256)
-    below = np.cumsum(counts) / len(codes)
-    low, quarter, three_quarters, high = (np.searchsorted(below, part) / 255 for part in (0.02, 0.25, 0.75, 0.98))
-    steps = np.arange(256) / 255
-    light = float((counts * steps).sum() / len(codes))
-    spread = float(np.sqrt(max(0.0, (counts * steps * steps).sum() / len(codes) - light * light)))
-    a, b = cells.a[codes], cells.b[codes]
-    chroma = np.sqrt(a * a + b * b)
-    mean_chroma = float(chroma.mean())
-    along_a, along_b = float(a.mean()), float(b.mean())
-    beside = (a * along_b - b * along_a) / max(float(np.hypot(along_a, along_b)), 1e-6)
-    tinted = cells.tinted[codes]
-    hues = np.bincount(cells.hue[codes], chroma * tinted, 12)
-    total = float(hues.sum())
-    outside = region == 0
-    border = np.stack([lightness[outside] / np.float32(255), a[outside], b[outside]])
-    away = border - border.mean(axis=1, keepdims=True)
+def _nearest(places: Floats, candidates: Floats) -> NDArray[np.int32]:
+    """For each place the nearest candidate, the first of several."""
+    _, nearest = cv2.batchDistance(places, candidates, cv2.CV_32F, normType=cv2.NORM_L2SQR, K=1)
+    return np.asarray(nearest, np.int32).ravel()
+
+
+def _light_and_colour(codes: NDArray[np.intp], kind: NDArray[np.void]) -> dict[str, float]:
+    border = _regions()[1]
+    below = np.bincount(kind["light"], minlength=256).cumsum() / len(codes)
+    low, quarter, three_quarters, high = (below.searchsorted((0.02, 0.25, 0.75, 0.98)) / 255).tolist()
+    lab = _colours().lab.take(codes, axis=0).reshape(_SIDE, _SIDE, 4)
+    means, deviations = (np.ravel(column).tolist() for column in cv2.meanStdDev(lab))
+    light, mean_a, mean_b, chroma = means
+    spread, spread_a, spread_b, _ = deviations
+    around = lab.reshape(-1, 4).take(border, axis=0).T.copy()
+    border_means = around.mean(axis=1)
+    border_light, _, _, border_chroma = border_means.tolist()
+    away = around[:3] - border_means[:3, None]
+    away *= away
+    along = max(math.hypot(mean_a, mean_b), 1e-6)
+    beside = lab[..., 1] * (mean_b / along) - lab[..., 2] * (mean_a / along)
+    hue = kind["hue"].astype(np.intp)
+    coloured = 1 - np.bincount(hue, minlength=_GREY + 1).item(_GREY) / len(codes)
+    *hues, _ = np.bincount(hue, lab[..., 3].ravel(), _GREY + 1).tolist()
+    total = sum(hues)
     return {
         "light": light,
         "spread": 2 * spread,
@@ -253,25 +273,26 @@ def _light_and_colour(codes: NDArray[np.intp]) -> dict[str, float]:
         "quarter": quarter,
         "three_quarters": three_quarters,
         "high": high,
-        "chroma": 4 * mean_chroma,
-        "coloured": float(tinted.mean()),
-        "tints": 4 * float(np.hypot(a.std(), b.std())),
-        "fan": 16 * float(np.sqrt((beside * beside).mean())),
-        "hues": (total * total / float((hues * hues).sum()) - 1) / 5 if total else 0.0,
-        "border_light": float(border[0].mean()),
-        "border_spread": 4 * float(np.sqrt((away * away).sum(axis=0)).mean()),
-        "border_chroma": 4 * float(chroma[outside].mean()),
+        "chroma": 4 * chroma,
+        "coloured": coloured,
+        "tints": 4 * math.hypot(spread_a, spread_b),
+        "fan": 16 * cv2.norm(beside) / _SIDE,
+        "hues": (total * total / sum(hue * hue for hue in hues) - 1) / 5 if total else 0.0,
+        "border_light": border_light,
+        "border_spread": 4 * float(np.sqrt(away[0] + away[1] + away[2]).mean()),
+        "border_chroma": 4 * border_chroma,
     }
 
 
 def _order(square: Bytes) -> dict[str, float]:
     """How much goes on: edges of the whole and of the border, and how much has none."""
-    edge = _steepness(_grey(square)) > _EDGE
-    blocks = edge.reshape(_SIDE // _BLOCK, _BLOCK, _SIDE // _BLOCK, _BLOCK).any(axis=(1, 3))
+    edge = np.asarray(cv2.threshold(_steepness(_grey(square)), _EDGE, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    border, blocks = _regions()[1], _SIDE // _BLOCK
     return {
-        "edges": float(edge.mean()),
-        "border_edges": float(edge[_border()].mean()),
-        "empty": 1 - float(blocks.mean()),
+        "edges": cv2.countNonZero(edge) / edge.size,
+        "border_edges": cv2.countNonZero(edge.ravel()[border]) / len(border),
+        # The mean of a cell with one edge pixel is still above 0.
+        "empty": 1 - cv2.countNonZero(_fitted(edge, blocks, blocks)) / blocks**2,
     }
 
 
@@ -308,15 +329,22 @@ def _focus(frame: Bytes, square: Bytes) -> dict[str, float]:
     grey = _grey(frame[: rows * _COARSE, : columns * _COARSE])
     coarse = _steepness(_fitted(grey, columns, rows))
     # The steepest pixel in and around each cell: dilation looks 2 to each side of the cell's third pixel.
-    fine = np.asarray(cv2.dilate(_steepness(grey), _AROUND), np.uint8)[2::_COARSE, 2::_COARSE]
-    border = _fitted(_border().view(np.uint8), columns, rows) > 0
-    noise = _level(fine[coarse <= _level(coarse, 0.3)], 0.5) if coarse.max() > _FAINT else 0
-    middle = fine[~border]
+    fine = np.asarray(cv2.dilate(_steepness(grey), _AROUND), np.uint8)[2::_COARSE, 2::_COARSE].copy()
+    # Counted once for the border and the middle, by steepness in the reduced frame: all else is read off the counts.
+    middle = _middle_cells(rows, columns)
+    at = (coarse + middle * np.uint16(256)).ravel()
+    counts = np.bincount(at, minlength=512).reshape(2, 256)
+    whole = counts[0] + counts[1]
+    still = coarse <= _level(whole, 0.3)
+    in_full = np.bincount((fine + (2 * middle + still) * np.uint16(256)).ravel(), minlength=1024).reshape(2, 2, 256)
+    noise = _level(in_full[0, 1] + in_full[1, 1], 0.5) if whole[_FAINT + 1 :].any() else 0
+    above_noise = np.sqrt(np.maximum(_STEPS * _STEPS - noise * noise, 0))
+    steepness = np.bincount(at, cv2.LUT(fine, above_noise).ravel(), 512).reshape(2, 256)
     return {
-        "sharpness": _sharpness(fine, coarse, noise),
-        "border_sharpness": _sharpness(fine[border], coarse[border], noise),
-        "middle_sharpness": _sharpness(middle, coarse[~border], noise),
-        "melted": _melted(square, fine, _level(middle, 0.95)),
+        "sharpness": _sharpness(whole, steepness[0] + steepness[1]),
+        "border_sharpness": _sharpness(counts[0], steepness[0]),
+        "middle_sharpness": _sharpness(counts[1], steepness[1]),
+        "melted": _melted(square, fine, _level(in_full[1, 0] + in_full[1, 1], 0.95)),
     }
 
 
@@ -361,20 +389,28 @@ def _means(values: Floats, side: int) -> Floats:
     return np.asarray(cv2.resize(values, (side, side), interpolation=_MEAN), np.float32)
 
 
-def _level(values: Bytes, part: float) -> int:
-    """The value that this part of the values does not exceed."""
-    return int(np.searchsorted(np.cumsum(np.bincount(values.ravel(), minlength=256)), part * values.size))
+_STEPS = np.arange(256)
 
 
-def _sharpness(fine: Bytes, coarse: Bytes, noise: int) -> float:
-    """The quotient over the strongest twentieth of the cells, times 2/3 so that fine texture (above 1) fits too."""
-    if coarse.size < _FEW:
+def _level(counts: NDArray[np.integer], part: float) -> int:
+    """The value that this part of what is counted does not exceed."""
+    below = counts.cumsum()
+    return int(below.searchsorted(part * float(below[-1])))
+
+
+def _sharpness(counts: NDArray[np.integer], steepness: NDArray[np.float64]) -> float:
+    """The quotient over the strongest twentieth of the cells, times 2/3 so that fine texture (above 1) fits too.
+
+    By steepness in the reduced frame: how many cells there are, and how steep these are in full, summed.
+    """
+    size = int(counts.sum())
+    if size < _FEW:
         return 0.0
-    strongest = coarse >= max(_FAINT, _level(coarse, 1 - max(_FEW / coarse.size, 0.05)))
-    steep, scale = fine[strongest].astype(np.float32), float(coarse[strongest].sum())
-    if np.count_nonzero(strongest) < _FEW:
+    least = max(_FAINT, _level(counts, 1 - max(_FEW / size, 0.05)))
+    cells = counts[least:]
+    if cells.sum() < _FEW:
         return 0.0
-    return float(np.sqrt(np.maximum(steep * steep - noise * noise, 0)).sum()) / scale * 2 / 3
+    return float(steepness[least:].sum() / (cells * _STEPS[least:]).sum()) * 2 / 3
 
 
 # --- reading them again ------------------------------------------------------------------------------
@@ -438,4 +474,4 @@ class Measured:
 
 def border_part() -> float:
     """How much of a frame is its border."""
-    return _regions()[1]
+    return float(_border().mean())

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -75,19 +74,50 @@ _PITCH = 3.0
 """Distance of two cells of a code, in sigmas of the blob (Lowe 2004)."""
 
 _GROWTH = 2 ** (1 / _STEPS)
-_BLURS = [_FIRST_SIGMA * math.sqrt(_GROWTH ** (2 * step) - _GROWTH ** (2 * step - 2)) for step in range(1, _STEPS + 3)]
+_CONTRASTS = _STEPS + 2
+"""Differences of two blurs that an octave needs: one for each size, and one on either side."""
+
+
+def _kernel(sigma: float) -> Floats:
+    side = 2 * math.ceil(2.5 * sigma) + 1  # cv2's own choice for floats, 4 sigmas, costs twice the time
+    return np.asarray(cv2.getGaussianKernel(side, sigma, cv2.CV_32F), np.float32)
+
+
+_FIRST_BLUR = _kernel(math.sqrt(_FIRST_SIGMA**2 - 0.5**2))  # a picture in focus is blurred by half a pixel
+_BLURS = [
+    _kernel(_FIRST_SIGMA * math.sqrt(_GROWTH ** (2 * n) - _GROWTH ** (2 * n - 2))) for n in range(1, _CONTRASTS + 1)
+]
 _NEIGHBOURHOOD = np.ones((3, 3), np.uint8)
+_SIGMAS = _FIRST_SIGMA * _GROWTH ** np.arange(1, _STEPS + 1)
+_OFFSETS = np.rint(np.arange(-_CELLS, _CELLS + 1)[:, None] * _PITCH * _SIGMAS / 2).astype(np.intp)
+"""Pixels along an axis from a blob to the samples of its code, (9, _STEPS): its cells' centres and their sides."""
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """The blobs of one size: columns, a row a blob."""
+class _ScaleSpace:
+    """Differences of blurs of a picture, all in one row, so that the blobs of all sizes can be handled at once.
 
-    number: int
-    smooth: Floats
-    """The picture in which their surroundings are read."""
+    One octave follows the other. Each has _CONTRASTS differences, then the blurs in which surroundings are read, one
+    for each size at which blobs are sought; all of one shape.
+    """
+
+    levels: Floats
+    shapes: list[tuple[int, int]]
+    """Height and width of each octave."""
+    starts: Rows
+    """Of each size, finest first, where its own difference begins."""
+    heights: Rows
+    widths: Rows
+
+
+@dataclass(frozen=True)
+class _Blobs:
+    """The blobs of a picture: columns, a row a blob."""
+
+    layer: Rows
+    """The number of their size."""
     at: Rows
-    """Where they are in `smooth`, counted along its rows."""
+    """Where their contrast is in the scale space."""
     x: Floats
     y: Floats
     strength: Floats
@@ -109,68 +139,85 @@ def find_points(frame: Bytes, limit: int = POINTS_BYTES) -> bytes:
     if size != (width, height):
         # Bilinear is six times faster; the first blur removes what it leaves of finer detail, down to a half.
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
-    layers = _blobs(np.asarray(grey, np.float32))
-    if not layers:
-        return b""
-    x, y, strength = (np.concatenate([getattr(layer, column) for layer in layers]) for column in ("x", "y", "strength"))
-    chosen = _spread(x / size[0], y / size[1], strength, max(0, limit - _HEADER.itemsize) // _ROW.itemsize)
+    space = _scale_space(np.asarray(grey, np.float32))
+    blobs = _refined(space, _peaks(space))
+    count = max(0, limit - _HEADER.itemsize) // _ROW.itemsize
+    chosen = _spread(blobs.x / size[0], blobs.y / size[1], blobs.strength, count)
     if not len(chosen):
         return b""
-    rows = np.zeros(len(chosen), _ROW)
-    rows["x"], rows["y"] = np.rint(x[chosen] * _UNITS), np.rint(y[chosen] * _UNITS)
-    start = 0
-    for layer in layers:
-        end = start + len(layer.at)
-        mine = np.flatnonzero((chosen >= start) & (chosen < end))
-        rows["layer"][mine] = layer.number
-        rows["code"][mine] = _codes(layer, layer.at[chosen[mine] - start])
-        start = end
+    rows = np.empty(len(chosen), _ROW)
+    rows["x"], rows["y"] = np.rint(blobs.x[chosen] * _UNITS), np.rint(blobs.y[chosen] * _UNITS)
+    rows["layer"] = blobs.layer[chosen]
+    rows["code"] = _codes(space, blobs.layer[chosen], blobs.at[chosen])
     return np.array([size], _HEADER).tobytes() + rows.tobytes()
 
 
-def _blobs(grey: Floats) -> list[_Layer]:
-    """The extrema of differences of Gaussians over place and size (Lowe 2004)."""
-    layers = []
-    base = _blurred(grey, math.sqrt(_FIRST_SIGMA**2 - 0.5**2))  # a picture in focus is blurred by half a pixel
-    for octave in range(_OCTAVES):
-        if min(base.shape) <= 2 * _MARGIN:
-            break
-        smooth = [base]
-        for sigma in _BLURS:
-            smooth.append(_blurred(smooth[-1], sigma))
-        contrast = [np.asarray(cv2.absdiff(*pair), np.float32) for pair in pairwise(smooth)]
-        for step in range(1, _STEPS + 1):
-            of_sizes = cv2.max(cv2.max(contrast[step - 1], contrast[step + 1]), contrast[step])
-            peaks = (contrast[step] >= cv2.dilate(of_sizes, _NEIGHBOURHOOD)) & (contrast[step] > _CONTRAST)
-            peaks[:_MARGIN] = peaks[-_MARGIN:] = peaks[:, :_MARGIN] = peaks[:, -_MARGIN:] = False
-            at = np.flatnonzero(peaks)
-            if len(at):
-                layers.append(_refined(octave, step, smooth[step + 1], contrast[step], at))
-        half = max(1, base.shape[1] // 2), max(1, base.shape[0] // 2)
-        base = np.asarray(cv2.resize(smooth[_STEPS], half, interpolation=cv2.INTER_AREA), np.float32)
-    return layers
+def _scale_space(grey: Floats) -> _ScaleSpace:
+    """Differences of Gaussians (Lowe 2004), of no octave if the picture is all margin."""
+    shapes = [(grey.shape[0] >> octave, grey.shape[1] >> octave) for octave in range(_OCTAVES)]
+    shapes = [shape for shape in shapes if min(shape) > 2 * _MARGIN]
+    levels = np.empty(sum(height * width for height, width in shapes) * (_CONTRASTS + _STEPS), np.float32)
+    layers: list[tuple[int, int, int]] = []
+    blurs: list[Floats] = []
+    begin = 0
+    for height, width in shapes:
+        area = height * width
+        layers += [(begin + step * area, height, width) for step in range(1, _STEPS + 1)]
+        end = begin + (_CONTRASTS + _STEPS) * area
+        pictures = list(levels[begin:end].reshape(-1, height, width))
+        begin = end
+        contrasts, smooth = pictures[:_CONTRASTS], pictures[_CONTRASTS:]
+        # The blurs that are not kept lie where contrasts come once these blurs are no longer needed: the less memory,
+        # the more of it is in the processor's cache.
+        if blurs:
+            cv2.resize(blurs[_STEPS], (width, height), contrasts[0], interpolation=cv2.INTER_AREA)
+        else:
+            cv2.sepFilter2D(grey, cv2.CV_32F, _FIRST_BLUR, _FIRST_BLUR, contrasts[0])
+        blurs = [contrasts[0], contrasts[1], *smooth, contrasts[-1]]
+        for blur, before, after in zip(_BLURS, blurs[:-1], blurs[1:], strict=True):
+            cv2.sepFilter2D(before, cv2.CV_32F, blur, blur, after)
+        for contrast, before, after in zip(contrasts, blurs[:-1], blurs[1:], strict=True):
+            cv2.absdiff(before, after, contrast)
+    starts, heights, widths = np.array(layers, np.intp).reshape(-1, 3).T.copy()
+    return _ScaleSpace(levels, shapes, starts, heights, widths)
 
 
-def _blurred(grey: Floats, sigma: float) -> Floats:
-    side = 2 * math.ceil(2.5 * sigma) + 1  # cv2's own choice for floats, 4 sigmas, costs twice the time
-    return np.asarray(cv2.GaussianBlur(grey, (side, side), sigma), np.float32)
+def _peaks(space: _ScaleSpace) -> Rows:
+    """Where the contrast is greatest over place and size, in ascending order."""
+    found = [np.empty(0, np.intp)]
+    for (height, width), start in zip(space.shapes, space.starts[::_STEPS], strict=True):
+        # The contrasts of an octave are one high picture here: where two of them meet is margin.
+        begin = start - height * width
+        rows = space.levels[begin : begin + _CONTRASTS * height * width].reshape(-1, width)
+        finer, contrast, coarser = rows[: -2 * height], rows[height:-height], rows[2 * height :]
+        highest = cv2.max(finer, coarser)
+        cv2.max(highest, contrast, highest)
+        cv2.dilate(highest, _NEIGHBOURHOOD, highest)
+        peaks = (contrast >= highest) & (contrast > _CONTRAST)
+        sizes = peaks.reshape(_STEPS, height, width)
+        sizes[:, :_MARGIN] = sizes[:, -_MARGIN:] = sizes[:, :, :_MARGIN] = sizes[:, :, -_MARGIN:] = False
+        found.append(np.flatnonzero(peaks) + start)
+    return np.concatenate(found)
 
 
-def _refined(octave: int, step: int, smooth: Floats, contrast: Floats, at: Rows) -> _Layer:
+def _refined(space: _ScaleSpace, at: Rows) -> _Blobs:
     """The peaks at `at` that are no edges, placed between pixels by a parabola along each axis."""
-    width, levels = contrast.shape[1], contrast.ravel()
-    centre, left, right, up, down = (levels[at + by] for by in (0, -1, 1, -width, width))
+    levels = space.levels
+    layer = np.searchsorted(space.starts, at, side="right") - 1
+    width = space.widths[layer]
+    above, below = at - width, at + width
+    centre, left, right, up, down = levels[at], levels[at - 1], levels[at + 1], levels[above], levels[below]
     bend_x, bend_y = left + right - 2 * centre, up + down - 2 * centre
-    twist = (levels[at + width + 1] + levels[at - width - 1] - levels[at + width - 1] - levels[at - width + 1]) / 4
+    twist = (levels[below + 1] + levels[above - 1] - levels[below - 1] - levels[above + 1]) / 4
     curved = bend_x * bend_y - twist * twist
-    round_ = (curved > 0) & ((bend_x + bend_y) ** 2 * _EDGE < (_EDGE + 1) ** 2 * curved)
-    at, bend_x, bend_y = at[round_], bend_x[round_], bend_y[round_]
-    rows, columns = np.divmod(at, width)
-    x = columns + np.clip((left - right)[round_] / (2 * bend_x), -0.5, 0.5) + 0.5
-    y = rows + np.clip((up - down)[round_] / (2 * bend_y), -0.5, 0.5) + 0.5
-    pixel = 2**octave
-    number = octave * _STEPS + step - 1
-    return _Layer(number, smooth, at, x * pixel, y * pixel, centre[round_])
+    round_ = np.flatnonzero((curved > 0) & ((bend_x + bend_y) ** 2 * _EDGE < (_EDGE + 1) ** 2 * curved))
+    # np.clip would take almost twice as long.
+    x = np.minimum(np.maximum((left - right)[round_] / (2 * bend_x[round_]), -0.5), 0.5)
+    y = np.minimum(np.maximum((up - down)[round_] / (2 * bend_y[round_]), -0.5), 0.5)
+    at, layer = at[round_], layer[round_]
+    rows, columns = np.divmod(at - space.starts[layer], width[round_])
+    pixel = 1 << layer // _STEPS
+    return _Blobs(layer, at, (columns + x + 0.5) * pixel, (rows + y + 0.5) * pixel, centre[round_])
 
 
 def _spread(x: Floats, y: Floats, strength: Floats, count: int) -> Rows:
@@ -185,25 +232,23 @@ def _spread(x: Floats, y: Floats, strength: Floats, count: int) -> Rows:
     return np.lexsort((-strength, np.maximum(rank, 1)))[:count]
 
 
-def _codes(layer: _Layer, at: Rows) -> Bytes:
-    """The codes of the blobs at `at`, shape (points, _CODE_BYTES)."""
-    height, width = layer.smooth.shape
-    sigma = _FIRST_SIGMA * _GROWTH ** (layer.number % _STEPS + 1)
-    # Every cell's centre and the middles of its sides: 9 by 9 samples, half a pitch apart. The layer is blurred
+def _codes(space: _ScaleSpace, layer: Rows, at: Rows) -> Bytes:
+    """The codes of the blobs of size `layer` at `at`, shape (points, _CODE_BYTES)."""
+    start, height, width = space.starts[layer], space.heights[layer], space.widths[layer]
+    rows, columns = np.divmod(at - start, width)
+    # Every cell's centre and the middles of its sides: 9 by 9 samples, half a pitch apart. The picture is blurred
     # enough for one sample to stand for the mean of its cell.
-    offsets = np.rint(np.arange(-_CELLS, _CELLS + 1) * _PITCH * sigma / 2).astype(np.intp)
-    rows, columns = np.divmod(at, width)
-    down = np.clip(rows + offsets[:, None], 0, height - 1) * width
-    across = np.clip(columns + offsets[:, None], 0, width - 1)
-    samples = layer.smooth.ravel()[down[:, None] + across]
-    of_cells = (
-        samples[1::2, 1::2],
-        samples[1::2, 2::2] - samples[1::2, :-1:2],
-        samples[2::2, 1::2] - samples[:-1:2, 1::2],
-    )
-    flat = [values.reshape(_CELLS * _CELLS, -1) for values in of_cells]
-    bits = np.concatenate([values[_FIRST] > values[_SECOND] for values in flat])
-    return np.ascontiguousarray(np.packbits(bits, axis=0).T)
+    offsets = _OFFSETS[:, layer % _STEPS]
+    down = np.minimum(np.maximum(rows + offsets, 0), height - 1) * width + start + (_CONTRASTS - 1) * height * width
+    across = np.minimum(np.maximum(columns + offsets, 0), width - 1)
+    samples = space.levels[down[:, None] + across]
+    cells = np.empty((_CHANNELS, _CELLS, _CELLS, len(at)), np.float32)
+    cells[0] = samples[1::2, 1::2]
+    np.subtract(samples[1::2, 2::2], samples[1::2, :-1:2], out=cells[1])
+    np.subtract(samples[2::2, 1::2], samples[:-1:2, 1::2], out=cells[2])
+    flat = cells.reshape(_CHANNELS, _CELLS * _CELLS, -1)
+    bits = flat[:, _FIRST] > flat[:, _SECOND]
+    return np.packbits(bits.reshape(_BITS, -1), axis=0).T
 
 
 # --- proving -----------------------------------------------------------------------------------------
