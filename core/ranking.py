@@ -476,10 +476,7 @@ class _Run:
         contents = self.opened.contents[rows].tolist()
         try:
             with self.catalog.writing():
-                for part, judged in zip(self.parts, self.judged, strict=True):
-                    self.catalog.save_scores(
-                        self.identity, part.digest, contents, judged.scores[rows], judged.evidence[rows]
-                    )
+                self._save_scores(rows, contents)
         except CatalogDamaged:
             raise
         except CatalogError as error:
@@ -571,14 +568,16 @@ class _Run:
         refusals = [FileRefused(*self._file(row), error) for row, error in refused]
         with self.catalog.writing():
             contents = self.catalog.save_files([read for _, read in batch], self.extractor)
-            for part, judged in zip(self.parts, self.judged, strict=True):
-                self.catalog.save_scores(
-                    self.identity, part.digest, contents, judged.scores[rows], judged.evidence[rows]
-                )
+            self._save_scores(rows, contents)
             self.catalog.save_refusals(refusals, DECODING_VERSION)
         self.opened.contents[rows] = contents
         if self.extractor:
             self.kept.add(contents, [read.feature for _, read in batch])
+
+    def _save_scores(self, rows: NDArray[np.int64], contents: Sequence[int]) -> None:
+        """Keep what these rows were judged, under their contents. Call inside `writing()`."""
+        for part, judged in zip(self.parts, self.judged, strict=True):
+            self.catalog.save_scores(self.identity, part.digest, contents, judged.scores[rows], judged.evidence[rows])
 
     def _file(self, row: int) -> tuple[str, str, int, int]:
         """What the catalog knows a file by: folder, name, size and time."""

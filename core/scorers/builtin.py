@@ -56,13 +56,14 @@ class _Reference:
         kept = points_of(feature.detail)
         self._points = [(SamePicture(points), count_points(points)) for points in kept]
 
-    def verify(self, planes: _Planes, maybe: NDArray[np.bool_], points: Sequence[bytes]) -> Floats:
+    def verify(self, planes: _Planes, points: Sequence[bytes]) -> Floats:
         """How surely the frames of one document show the same picture, each (frames, own frames).
 
         The nearest few frames are compared point by point. Where both pictures have enough points, these decide; of
         hazy ones, which have few, the global look is believed as far as palette or layout bear it out.
         """
         same = np.zeros_like(planes.maybe_same)
+        maybe = planes.in_doubt
         likely = np.where(maybe, planes.maybe_same, np.float32(0))
         borne_out = np.maximum(planes.palette, planes.layout) >= BORNE_OUT
         for column, (mine, count) in enumerate(self._points):
@@ -92,6 +93,11 @@ class _Planes:
     """What the global look alone says of it."""
     style: Floats
 
+    @property
+    def in_doubt(self) -> NDArray[np.bool_]:
+        """Which pairs of frames may show the same picture."""
+        return self.maybe_same >= MAYBE_SAME
+
     def rows(self, frames: slice) -> _Planes:
         """Some of the frames."""
         return _Planes(*(getattr(self, field.name)[frames] for field in fields(self)))
@@ -107,13 +113,11 @@ class _Planes:
         return plane
 
 
-def _planes(batch: Batch, reference: _Reference) -> tuple[_Planes, NDArray[np.bool_]]:
-    """By the global look alone, and which pairs of frames may show the same picture."""
+def _planes(batch: Batch, reference: _Reference) -> _Planes:
+    """By the global look alone."""
     near = nearness(batch.looks, reference.looks)
     style = overall(near)
-    return _Planes(
-        near.palette, near.layout, near.texture, np.zeros_like(style), near.same, style
-    ), near.same >= MAYBE_SAME
+    return _Planes(near.palette, near.layout, near.texture, np.zeros_like(style), near.same, style)
 
 
 def _by_document(plane: NDArray[np.generic], batch: Batch) -> Floats:
@@ -196,9 +200,9 @@ class BuiltinQuestion:
         words = asked_words(rest, or_little=not looks)
         self._text = query.text
         self._aspect = query.aspect
+        self._by_points = query.aspect in (Aspect.OVERALL, Aspect.SAME)
         self._references = references
         self._looks = looks
-        self._words = words
         self._terms = [Word(look.text, look.forms, look.weight) for look in looks] + list(words)
         self._weights = np.array([term.weight for term in self._terms], np.float32)
         self._finder = Finder(self._terms)
@@ -212,35 +216,33 @@ class BuiltinQuestion:
 
     def glance(self, shelf: Library, rows: NDArray[np.int64]) -> tuple[Scores, Evidence, NDArray[np.bool_]]:
         batch = shelf.batch(rows)
-        seen = [_planes(batch, reference) for reference in self._references]
+        planes = [_planes(batch, reference) for reference in self._references]
         doubtful = np.zeros(len(batch), np.bool_)
-        if self._aspect in (Aspect.OVERALL, Aspect.SAME):
-            for _, maybe in seen:
-                doubtful |= _in_some_frame(maybe, batch)
-        evidence = self._evidence(batch, [planes for planes, _ in seen])
+        if self._by_points:
+            for each in planes:
+                doubtful |= _in_some_frame(each.in_doubt, batch)
+        evidence = self._evidence(batch, planes)
         return self._scores(evidence), evidence, doubtful
 
     def judge(self, documents: Sequence[Document]) -> tuple[Scores, Evidence]:
-        batch, planes = self._look_closely(documents)
+        batch, planes = self._look_closely(documents, by_points=self._by_points)
         evidence = self._evidence(batch, planes)
         return self._scores(evidence), evidence
 
-    def _look_closely(self, documents: Sequence[Document]) -> tuple[Batch, list[_Planes]]:
-        """The documents, and how near they are to each reference, point by point where that may decide."""
+    def _look_closely(self, documents: Sequence[Document], *, by_points: bool) -> tuple[Batch, list[_Planes]]:
+        """The documents, and how near they are to each reference; if wanted, point by point where that may decide."""
         features = [_feature_of(document) for document in documents]
         library = Library()
         library.add([feature.data for feature in features])
         batch = library.batch(np.arange(len(features)))
-        result = []
-        for reference in self._references:
-            planes, maybe = _planes(batch, reference)
-            for document in np.flatnonzero(_in_some_frame(maybe, batch)):
-                first, count = batch.starts[document], batch.measured.counts[document]
-                frames = slice(first, first + count)
-                points = points_of(features[document].detail)
-                planes.same[frames] = reference.verify(planes.rows(frames), maybe[frames], points)
-            result.append(planes)
-        return batch, result
+        planes = [_planes(batch, reference) for reference in self._references]
+        if by_points:
+            firsts, counts = batch.starts, batch.measured.counts
+            for reference, each in zip(self._references, planes, strict=True):
+                for document in np.flatnonzero(_in_some_frame(each.in_doubt, batch)):
+                    frames = slice(firsts[document], firsts[document] + counts[document])
+                    each.same[frames] = reference.verify(each.rows(frames), points_of(features[document].detail))
+        return batch, planes
 
     def _evidence(self, batch: Batch, planes: Sequence[_Planes]) -> Evidence:
         evidence = np.zeros((len(batch), self.columns), np.float32)
@@ -305,7 +307,7 @@ class BuiltinQuestion:
     # --- telling ---
 
     def explain(self, document: Document, name: str) -> Explanation:
-        batch, planes = self._look_closely([document])
+        batch, planes = self._look_closely([document], by_points=True)
         if not batch.valid[0]:
             return Explanation()
         looks: tuple[tuple[str, float], ...] = ()

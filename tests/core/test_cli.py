@@ -195,6 +195,14 @@ def test_every_option_reaches_the_engine(folder, say):
     assert engine.asked.query.regions == (Region(0, 0.5, 1, 1),)
 
 
+@pytest.mark.parametrize("aspect", Aspect)
+def test_every_aspect_can_be_asked_for(folder, say, aspect):
+    engine = FakeEngine()
+    code, _, err = say("rank", folder, "--image", "x.png", "--aspect", aspect.value, engine=engine)
+    assert code == 0, err
+    assert engine.asked.query.aspect is aspect
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
