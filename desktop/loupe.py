@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, Qt, Signal
 from PySide6.QtGui import QHideEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from core import Facts, Kind
 from core.errors import printable
 from desktop import theme
+from desktop.overlay import Overlay
 from desktop.preview import ElidedLabel, FileView, PreviewPane, rank_text
 
 
@@ -37,7 +38,7 @@ class _StepButton(QToolButton):
         theme.icon("chevron-right").paint(painter, QRect(8, 8, 16, 16))
 
 
-class Loupe(QWidget):
+class Loupe(Overlay):
     """One result over the whole window: arrows move to the next, Space and Esc close, Enter opens, F finds similar,
     Shift+F what is similar to a part."""
 
@@ -66,11 +67,7 @@ class Loupe(QWidget):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
-        self._window = window
-        self._focused_before: QWidget | None = None
         self.setAccessibleName(self.tr("Large view"))
-        self.setBackgroundRole(QPalette.ColorRole.Base)
-        self.setAutoFillBackground(True)
         self.preview = PreviewPane(self)
         self.preview.preview_wanted.connect(self.preview_wanted)
         self.preview.frame_wanted.connect(self.frame_wanted)
@@ -83,7 +80,6 @@ class Loupe(QWidget):
         air.addWidget(self.preview)
         column.addLayout(air, 1)
         column.addLayout(self._build_line())
-        window.installEventFilter(self)
         self.hide()
 
     def _build_line(self) -> QHBoxLayout:
@@ -136,11 +132,7 @@ class Loupe(QWidget):
             if is_picture
             else self.tr("Only a picture that can be read has parts to choose from")
         )
-        if self.isHidden():
-            self._focused_before = QApplication.focusWidget()
-            self.setGeometry(self._window.rect())
-            self.raise_()
-            self.show()
+        self.cover()
         self.preview.show_file(file, thumbnail)
         self._take_focus(file)
 
@@ -166,12 +158,11 @@ class Loupe(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        if self.isHidden():  # and not only the window, which may come back
-            self.preview.clear()
-            if self._focused_before is not None:
-                self._focused_before.setFocus()
-            self._focused_before = None
+        if self.isHidden():  # the focus is back where it was
             self.closed.emit()
+
+    def let_go(self) -> None:
+        self.preview.clear()
 
     def words(self) -> str:
         """The rank and score that are shown."""
@@ -218,8 +209,3 @@ class Loupe(QWidget):
                 event.accept()
                 return True
         return super().event(event)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self._window.rect())
-        return super().eventFilter(watched, event)

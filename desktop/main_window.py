@@ -545,7 +545,6 @@ class MainWindow(QWidget):
         self._preview_job = self._link.run(MakePreview(path, PREVIEW_PIXELS, seconds), show, on_error=lambda _: None)
 
     def _look(self, id_: int) -> None:
-        self.loupe.setGeometry(self.rect())
         self.loupe.show_file(self._file_view(id_), self.results.view.thumbnail(id_))
 
     def _step_loupe(self, step: int) -> None:

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
     QColor,
     QFocusEvent,
-    QHideEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -33,6 +32,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QS
 from core import Facts, Region
 from core.errors import printable
 from desktop import theme
+from desktop.overlay import Overlay
 from desktop.preview import ElidedLabel
 
 LEAST = 0.02
@@ -310,7 +310,7 @@ def _edge(at: float, low: float, high: float, reach: float) -> int | None:
     return -1 if abs(at - low) < abs(at - high) else 1
 
 
-class RegionPicker(QWidget):
+class RegionPicker(Overlay):
     """Lies over the whole window and asks which part of one picture counts; Esc leaves everything as it was."""
 
     picture_wanted = Signal(object, int)
@@ -318,14 +318,10 @@ class RegionPicker(QWidget):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
-        self._window = window
-        self._focused_before: QWidget | None = None
         self._path = ""
         self._size = (0, 0)
         self._choose: Callable[[Region | None], object] | None = None
         self.setAccessibleName(self.tr("Part of a picture"))
-        self.setBackgroundRole(QPalette.ColorRole.Base)
-        self.setAutoFillBackground(True)
         self.view = RegionView(self)
         self.view.changed.connect(self._show_region)
         self._wait = QLabel(self)
@@ -343,7 +339,6 @@ class RegionPicker(QWidget):
         column.setSpacing(0)
         column.addLayout(air, 1)
         column.addLayout(self._build_line())
-        window.installEventFilter(self)
         self.hide()
 
     def _build_line(self) -> QHBoxLayout:
@@ -394,11 +389,7 @@ class RegionPicker(QWidget):
         self.view.set_region(region)
         self._show_wait(self.tr("Opening the picture …"))
         self._show_region()
-        if self.isHidden():
-            self._focused_before = QApplication.focusWidget()
-        self.setGeometry(self._window.rect())
-        self.raise_()
-        self.show()
+        self.cover()
         (self.view if self.view.has_picture() else self.cancel_button).setFocus()
         self.picture_wanted.emit(path, PICTURE_PIXELS)
 
@@ -464,14 +455,9 @@ class RegionPicker(QWidget):
 
     # --- Qt ------------------------------------------------------------------------------------------------
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        if self.isHidden():  # and not only the window, which may come back
-            self.view.set_picture(QImage())
-            self._path, self._choose = "", None
-            if self._focused_before is not None:
-                self._focused_before.setFocus()
-            self._focused_before = None
+    def let_go(self) -> None:
+        self.view.set_picture(QImage())
+        self._path, self._choose = "", None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -500,8 +486,3 @@ class RegionPicker(QWidget):
                 event.accept()
                 return True
         return super().event(event)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self._window.rect())
-        return super().eventFilter(watched, event)
