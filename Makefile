@@ -3,7 +3,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup run test lint check bench screenshots samples clean
+.PHONY: setup run test lint check bench bench-gpu screenshots samples clean
 
 setup: $(READY)
 
@@ -12,10 +12,10 @@ $(READY): pyproject.toml packaging/constraints.txt
 	@python=$$(PYTHON="$(PYTHON)" packaging/find_python.sh) && \
 	if command -v uv >/dev/null; then \
 		{ [ -x $(BIN)/python ] || uv venv --quiet --python "$$python" .venv; } && \
-		uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]' -c packaging/constraints.txt; \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev,qwen]' -c packaging/constraints.txt; \
 	else \
 		{ [ -x $(BIN)/pip ] || "$$python" -m venv .venv; } && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c packaging/constraints.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,qwen]' -c packaging/constraints.txt; \
 	fi
 	@touch $@
 
@@ -38,6 +38,10 @@ check: lint
 bench: $(READY)
 	@packaging/system_packages.sh test
 	@$(BIN)/python -m tests.bench.run
+
+# On a machine with CUDA: random weights of the real shapes, so nothing is fetched.
+bench-gpu: $(READY)
+	@$(BIN)/python -m tests.bench.qwen --device cuda --shapes 2B 8B
 
 screenshots: $(READY)
 	@packaging/system_packages.sh test

@@ -11,7 +11,8 @@
     │   ├── FileTooLarge      would expand beyond what a worker may hold
     │   ├── FileUnsupported   a codec or variety we have no decoder for
     │   ├── DecodingTimedOut  the decoder ran past its limit and was stopped
-    │   └── DecodingCrashed   the decoder took its process down
+    │   ├── DecodingCrashed   the decoder took its process down
+    │   └── ScoreMissing      it was read, but the judge gave no number for it
     ├── FolderError           a folder can't be listed
     │   ├── FolderMissing
     │   └── FolderForbidden
@@ -26,7 +27,24 @@
     │   ├── CatalogFull
     │   ├── CatalogDamaged
     │   └── CatalogNewer
-    ├── ScorerUnknown         no judge of that name
+    ├── JudgeError            a judge can't be opened, loaded or used
+    │   ├── ScorerUnknown     no judge of that name
+    │   ├── JudgeNotLoaded    it must be loaded first
+    │   ├── LibrariesMissing  torch and its companions are not installed
+    │   ├── ModelMissing      a known model that is not on this machine
+    │   ├── ModelFolderWrong  a folder without a model in it
+    │   ├── ModelNotReranker  a model of another kind
+    │   ├── ModelIncomplete   one of its files is not there
+    │   ├── ModelDamaged      one of its files is truncated or not what it should be
+    │   ├── DeviceMissing     no such device in this machine
+    │   ├── DriverTooOld      the device is there, its driver is too old for torch
+    │   ├── PrecisionUnfit    the device can't compute in that precision
+    │   ├── MemoryTooSmall    the model does not fit
+    │   ├── TextCut           told after a ranking: what was longer than the judge reads
+    │   └── DownloadError     a model could not be fetched
+    │       ├── DownloadBroken
+    │       ├── DownloadForbidden  HF_HUB_OFFLINE is set
+    │       └── DownloadDiskFull
     ├── SettingsDamaged       the settings file can't be read
     ├── ListingUnknown        the engine does not hold that listing (it was restarted)
     └── EngineStopped         the engine's process ended; the job can be repeated
@@ -139,6 +157,12 @@ class DecodingCrashed(MediaError):
     sentence = "The file made its decoder crash."
 
 
+class ScoreMissing(MediaError):
+    """data: reason."""
+
+    sentence = "The judge gave no score for it ({reason})."
+
+
 class FolderError(SemblanceError):
     """data: path."""
 
@@ -219,10 +243,119 @@ class CatalogNewer(CatalogError):
     sentence = "The catalog {path} was written by a newer Semblance. Update Semblance to open it."
 
 
-class ScorerUnknown(SemblanceError):
+class JudgeError(SemblanceError):
+    sentence = "The judge can't be used."
+
+
+class ScorerUnknown(JudgeError):
     """data: name."""
 
-    sentence = "There is no judge called {name}. This version knows: builtin."
+    sentence = (
+        "There is no judge called {name}. Give builtin, 2B, 8B, auto, or the folder of a Qwen3-VL reranker; "
+        "“semblance models” lists them."
+    )
+
+
+class JudgeNotLoaded(JudgeError):
+    """data: name."""
+
+    sentence = "{name} is not loaded. Load it, or rank with the built-in matcher."
+
+
+class LibrariesMissing(JudgeError):
+    """data: detail (what could not be imported)."""
+
+    sentence = (
+        "The libraries that a model runs on are not installed ({detail}). "
+        "Install them with “pip install 'semblance[qwen]'” and start again."
+    )
+
+
+class ModelMissing(JudgeError):
+    """data: name."""
+
+    sentence = "{name} is not on this machine. Fetch it with: semblance models get {name}"
+
+
+class ModelFolderWrong(JudgeError):
+    """data: path."""
+
+    sentence = "There is no model in {path}. Choose the folder that holds its config.json."
+
+
+class ModelNotReranker(JudgeError):
+    """data: path, found (which architecture, or what is missing)."""
+
+    sentence = "The model in {path} is not a Qwen3-VL reranker ({found}). Choose one, or use 2B or 8B."
+
+
+class ModelIncomplete(JudgeError):
+    """data: path, file."""
+
+    sentence = "The model in {path} lacks {file}. Copy that file there, or fetch the model again."
+
+
+class ModelDamaged(JudgeError):
+    """data: path, file, detail."""
+
+    sentence = "{file} of the model in {path} is damaged ({detail}). Delete that file and fetch the model again."
+
+
+class DeviceMissing(JudgeError):
+    """data: device."""
+
+    sentence = "This machine has no device {device} that torch can use. Choose auto or cpu."
+
+
+class DriverTooOld(JudgeError):
+    """data: detail (torch's words)."""
+
+    sentence = "The graphics driver is too old for this torch ({detail}). Update the driver, or choose the device cpu."
+
+
+class PrecisionUnfit(JudgeError):
+    """data: precision, device, detail."""
+
+    sentence = "{precision} can't be used on {device} ({detail}). Choose auto."
+
+
+class MemoryTooSmall(JudgeError):
+    """data: name, needed, available (both in GB), device."""
+
+    sentence = (
+        "{name} needs about {needed} GB, and {device} has {available} GB free. "
+        "Close other programs, or choose a smaller model or the precision int4."
+    )
+
+
+class TextCut(JudgeError):
+    """data: count."""
+
+    sentence = (
+        "Too long to be read to the end: {count}. What goes beyond 10,240 tokens was left out, as the model does."
+    )
+
+
+class DownloadError(JudgeError):
+    """data: name."""
+
+    sentence = "{name} could not be fetched."
+
+
+class DownloadBroken(DownloadError):
+    """data: name, detail."""
+
+    sentence = "{name} could not be fetched ({detail}). What has arrived is kept; try again to go on from there."
+
+
+class DownloadForbidden(DownloadError):
+    sentence = "{name} can't be fetched while HF_HUB_OFFLINE is set. Unset it and try again."
+
+
+class DownloadDiskFull(DownloadError):
+    """data: name, needed, available (both in GB), path."""
+
+    sentence = "{name} needs {needed} GB in {path}, where {available} GB are free. Free some space and try again."
 
 
 class SettingsDamaged(SemblanceError):

@@ -69,6 +69,23 @@ def format_of(path: str | os.PathLike[str]) -> Format | None:
 
 
 @dataclass(frozen=True)
+class ModelGrid:
+    """How a vision model's own rules size pictures and choose frames of clips: those of Qwen3-VL, unless told."""
+
+    factor: int = 32
+    """Width and height are multiples of it, in pixels: what one token sees."""
+    min_pixels: int = 4 * 32 * 32
+    """Smaller pictures are enlarged."""
+    fps: float = 1.0
+    """Frames of a clip for each of its seconds; at least four in all, and always an even number."""
+    max_frames: int = 64
+    min_frame_pixels: int = 128 * 32 * 32
+    max_frame_pixels: int = 768 * 32 * 32
+    clip_pixels: int = 7680 * 32 * 32
+    """The most in all pairs of frames, a pair counted once. Where it contradicts min_frame_pixels, that one holds."""
+
+
+@dataclass(frozen=True)
 class PixelPolicy:
     """How many pixels a judge wants of a file. Part of the judge's identity: other pixels, other scores."""
 
@@ -84,6 +101,9 @@ class PixelPolicy:
     From there it is filtered down. At 2 the result is one to two grey levels from that of the whole picture, on
     average; at 1, where one coefficient may stand for 8 by 8 pixels, up to four (measured on six photographs).
     """
+    grid: ModelGrid | None = None
+    """The rules of a model that wants its own sizes and frames; `frames` then says nothing. `scaled` also lets a frame
+    of a clip be one a little earlier, where that is reached faster."""
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,21 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from core.decoding.grid import picture_size
 from core.decoding.resize import Box, cut, fit, within
 from core.errors import FileEmpty, FileMisnamed, FileUnsupported, media_error_from_os
-from core.media import WHOLE_FILE, Decoded, Facts, Format, Kind, PixelPolicy, Region, fingerprint, format_of
+from core.media import (
+    WHOLE_FILE,
+    Decoded,
+    Facts,
+    Format,
+    Kind,
+    ModelGrid,
+    PixelPolicy,
+    Region,
+    fingerprint,
+    format_of,
+)
 
 DECODING_VERSION = 2
 """Part of every judge's identity. Raise it when the pixels or the text that `decode` gives of a file change."""
@@ -138,6 +150,8 @@ class View:
     """How many times the wanted width and height such reduced pixels have at least, before they are filtered."""
     region: Region | None = None
     """The part of every frame that a judge wants, cut out before it is reduced; None: all. A thumbnail is of all."""
+    grid: ModelGrid | None = None
+    """The rules of a model that wants its own sizes and frames, in colours as it was trained on."""
     faithful: bool = False
     """For a person's eye: colour profiles are honoured and the finest filter is used."""
     characters: int = DOCUMENT_CHARACTERS
@@ -150,7 +164,9 @@ class View:
     """Longest side of a thumbnail to be made as well, if what was decoded suffices for it; 0: none."""
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """The size at which a frame of this size is wanted. Never larger than it is."""
+        """The size at which a picture of this size is wanted. Larger than it is only where a grid says so."""
+        if self.grid:
+            return picture_size(width, height, self.grid, self.max_pixels)
         if self.max_pixels:
             width, height = fit(width, height, self.max_pixels)
         if self.max_side:
@@ -194,14 +210,8 @@ def decode(
     with _opened(path) as (source, status):
         source, digest = _fingerprinted(source)
         place = _thumbnail_place(path, status, source.format, thumbnail)
-        view = View(
-            max_pixels=policy.max_pixels,
-            frames=policy.frames,
-            scaled=policy.scaled,
-            margin=policy.margin,
-            region=region,
-            everything=True,
-            thumbnail=thumbnail[0] if thumbnail and place else 0,
+        view = replace(
+            view_of(policy), region=region, everything=True, thumbnail=thumbnail[0] if thumbnail and place else 0
         )
         seen = _decoder(source.format)(source, view)
         kind = source.format.kind
@@ -210,6 +220,17 @@ def decode(
 
             thumbnails.save(place, Thumbnail(seen.thumbnail, "", seen.facts, kind))
         return Decoded(digest, kind, seen.frames, seen.times, seen.text, seen.facts)
+
+
+def view_of(policy: PixelPolicy) -> View:
+    """What a judge with this policy wants of the whole of a file."""
+    return View(
+        max_pixels=policy.max_pixels,
+        frames=policy.frames,
+        scaled=policy.scaled,
+        margin=policy.margin,
+        grid=policy.grid,
+    )
 
 
 def decode_and_extract(

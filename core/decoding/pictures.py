@@ -2,7 +2,8 @@
 
 Whatever the mode (palette, CMYK, 16 bits, floating point, alpha), a judge gets 8-bit RGB. Transparency is on
 white; of an animation the first frame counts. Embedded colour profiles are honoured for a person's eye only:
-judges were trained on pixels as stored.
+judges were trained on pixels as stored. A model with rules of its own gets what Pillow's `convert` makes of the
+stored pixels, as it did when it was trained: only RGBA is laid on white there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import io
 import re
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -60,14 +62,12 @@ _TRANSPOSITIONS = {
 
 def decode_picture(source: Source, view: View) -> Seen:
     """The picture as one frame. Raises MediaError."""
-    # Pillow warns of odd metadata, which is nobody's concern here and would be an error under strict filters.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with _translated(), _identified(source) as image:
-            return _seen(image, view)
+    with translated(), _identified(source) as image:
+        return see(image, view)
 
 
-def _seen(image: Image.Image, view: View) -> Seen:
+def see(image: Image.Image, view: View) -> Seen:
+    """What the view takes of an open image, which this loads. Raises MediaError, or what Pillow raises."""
     stored = image.size
     if view.scaled and image.format in ("JPEG", "MPO"):
         _draft(image, view)
@@ -84,7 +84,9 @@ def _seen(image: Image.Image, view: View) -> Seen:
         small = _turned_size(View(max_side=view.thumbnail).size(*full), orientation)
         if image.width >= small[0] and image.height >= small[1]:
             thumbnail = Raster.of(_pixels(_turned(_for_a_person(image, small, Image.Resampling.BICUBIC), orientation)))
-    if view.region:
+    if view.grid:
+        frame = _cut_out(_turned(_as_trained_on(image), orientation), full, box, view)
+    elif view.region:
         frame = _cut_out(_turned(_opaque(image), orientation), full, box, view)
     else:
         frame = _turned(_reduced(image, _turned_size(view.size(*full), orientation), view), orientation)
@@ -129,7 +131,7 @@ def _cut_out(image: Image.Image, full: tuple[int, int], box: Box, view: View) ->
     top, bottom = (y * image.height / full[1] for y in (box[1], box[3]))
     # Cut first, so that what is beside the region has no part in it; of a draft, to the next whole pixel.
     x, y = floor(left), floor(top)
-    part = image.crop((x, y, ceil(right), ceil(bottom)))
+    part = image if box == (0, 0, *full) else image.crop((x, y, ceil(right), ceil(bottom)))
     inner = left - x, top - y, right - x, bottom - y
     size = view.size(box[2] - box[0], box[3] - box[1])
     return part.resize(size, Image.Resampling.BICUBIC, inner, _gap(view)).convert("RGB")
@@ -139,16 +141,46 @@ def _cut_out(image: Image.Image, full: tuple[int, int], box: Box, view: View) ->
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Pillow's many exceptions as ours. Others than these are bugs, and left to be seen as such."""
+def translated() -> Iterator[None]:
+    """Pillow's many exceptions as ours, its warnings unheard. Others are bugs, and left to be seen as such."""
     try:
-        yield
+        with _HUSHED:
+            yield
     except MediaError:
         raise
     except MemoryError as error:
         raise FileUnsupported(detail="not enough memory for it") from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error) as error:
         raise _reason(error) from error
+
+
+class _Hushed:
+    """Pillow warns of odd metadata, which is nobody's concern here and would be an error under strict filters.
+
+    Python keeps one list of filters for all threads: of several that hush, the first sets them and the last restores.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._depth = 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._depth += 1
+            if self._depth == 1:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0:
+                self._before.__exit__(None, None, None)
+
+
+_HUSHED = _Hushed()
 
 
 def _reason(error: Exception) -> MediaError:
@@ -206,6 +238,15 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _as_trained_on(image: Image.Image) -> Image.Image:
+    """The image in RGB as `qwen_vl_utils` reads it: RGBA on white, of the rest what Pillow's conversion makes."""
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -37,6 +37,9 @@ T = TypeVar("T")
 MOST_WORKERS = 8
 """Beyond, the disk and the judge are slower than the decoders."""
 CLOSING_SECONDS = 0.4
+EXACT_FRAMES = 6
+"""How many times the limit a file may take where exact frames of a clip are wanted: each may be half a minute of video
+away from the keyframe it is reached from."""
 
 _NICENESS = 5
 _BELOW_NORMAL_PRIORITY_CLASS = 0x4000
@@ -48,8 +51,11 @@ logger = logging.getLogger(__name__)
 class Task(Generic[T]):
     """Something a worker was asked to do."""
 
-    def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def __init__(
+        self, function: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any], time_limit: float
+    ) -> None:
         self._function = function
+        self._time_limit = time_limit
         self._arguments = arguments
         self._named = named
         self._attempts = 0
@@ -86,7 +92,7 @@ class DecodingPool:
         self._waiting: deque[Task[Any]] = deque()
         self._running: set[Task[Any]] = set()
         # A stack: the worker that was busy last is taken first, so that no more are started than needed.
-        self._idle = [_Worker(time_limit) for _ in range(self.workers)]
+        self._idle = [_Worker() for _ in range(self.workers)]
         self._all = tuple(self._idle)
         self._closed = False
 
@@ -99,7 +105,8 @@ class DecodingPool:
         thumbnail: tuple[int, str] | None = None,
     ) -> Task[Decoded]:
         """`core.decoding.decode` in a worker."""
-        return self._submit(decoding.decode, path, policy, region=region, thumbnail=thumbnail)
+        limit = self._time_limit * (EXACT_FRAMES if policy.grid and not policy.scaled else 1)
+        return self._submit(decoding.decode, path, policy, time_limit=limit, region=region, thumbnail=thumbnail)
 
     def extract(
         self,
@@ -157,8 +164,10 @@ class DecodingPool:
     ) -> None:
         self.close()
 
-    def _submit(self, function: Callable[..., T], *arguments: Any, **named: Any) -> Task[T]:
-        task = Task(function, arguments, named)
+    def _submit(
+        self, function: Callable[..., T], *arguments: Any, time_limit: float | None = None, **named: Any
+    ) -> Task[T]:
+        task = Task(function, arguments, named, time_limit or self._time_limit)
         if self._on_done is not None:
             on_done = self._on_done
             task._future.add_done_callback(lambda _: on_done())
@@ -183,7 +192,7 @@ class DecodingPool:
 
     def _start(self, worker: _Worker, task: Task[Any]) -> None:
         task._attempts += 1
-        if ran := worker.schedule(_attempt, (task._function, task._arguments, task._named)):
+        if ran := worker.schedule(_attempt, (task._function, task._arguments, task._named), task._time_limit):
             ran.add_done_callback(lambda ran: self._finish(worker, task, ran))
 
     def _finish(self, worker: _Worker, task: Task[Any], ran: Future[_Outcome]) -> None:
@@ -191,7 +200,7 @@ class DecodingPool:
         try:
             outcome = ran.result()
         except TimeoutError:
-            limit = self._time_limit
+            limit = task._time_limit
             outcome = _Outcome(error=DecodingTimedOut(seconds=int(limit) if limit == int(limit) else limit))
         except ProcessExpired:
             # It may have died in the middle of a message, so its pipe is not to be trusted again.
@@ -223,14 +232,13 @@ class DecodingPool:
 class _Worker:
     """A pebble pool of one process, started when first needed and replaced when it breaks."""
 
-    def __init__(self, time_limit: float) -> None:
-        self._time_limit = time_limit
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
         self._stopped = False
 
-    def schedule(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> Future[T] | None:
-        """Have the process run the function; None once it was stopped."""
+    def schedule(self, function: Callable[..., T], arguments: tuple[Any, ...], time_limit: float) -> Future[T] | None:
+        """Have the process run the function for at most so many seconds; None once it was stopped."""
         with self._lock, _without_interrupts():
             for pool in (self._pool, None):
                 if self._stopped:
@@ -243,7 +251,7 @@ class _Worker:
                         context=multiprocessing.get_context("spawn"),
                     )
                 with suppress(RuntimeError):  # the process died while idle: once more, with a new one
-                    return pool.schedule(function, args=arguments, timeout=self._time_limit)
+                    return pool.schedule(function, args=arguments, timeout=time_limit)
                 _end(pool)
         raise RuntimeError("worker processes can't be started")
 

@@ -3,15 +3,21 @@
 A clip is divided into as many equal parts as frames are wanted; each part is seen at its middle. Reaching a moment
 exactly means decoding everything from the keyframe before it, so a keyframe at most a quarter of a part earlier is
 taken instead: a film costs a few keyframes, and a short clip never more than one pass.
+
+A model with rules of its own (`View.grid`) wants frames by number, which only a pass over all packets can tell; exact
+in number and pixels unless `View.scaled` allows keyframes here too.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
+from typing import TypeVar
 
 import av
 import av.error
@@ -22,10 +28,12 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
+from PIL import Image
 
 from core.decoding import Pixels, Raster, Seen, Source, View, metadata
+from core.decoding.grid import PAIR, frame_count, frame_size, spread
 from core.errors import FileDamaged, FileTooLarge, FileUnsupported
-from core.media import Facts
+from core.media import WHOLE_FILE, Facts, ModelGrid
 
 MEGAPIXELS_LIMIT = 150
 """The most pixels of one frame, in millions: a decoder holds up to 16 of them. 8K is 33."""
@@ -47,6 +55,8 @@ _FLAT_DEVIATION = 12.0
 _TITLES = 0.1
 """The part of a clip's length in which a frame that stands for it is not looked for."""
 
+T = TypeVar("T")
+
 _FILTER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
@@ -65,13 +75,15 @@ def decode_clip(source: Source, view: View) -> Seen:
         clip = _Clip(container)
         small = View(max_side=view.thumbnail)
         frames, times, thumbnail = [], [], None
-        for time, frame in clip.typical() if view.typical else clip.frames_at(_moments(view, clip.duration)):
+        for time, frame in clip.looked_at(view, source.size):
             frames.append(clip.rendered(frame, view))
             times.append(time)
             if view.thumbnail and (thumbnail is None or _flat(thumbnail)) and time >= _TITLES * clip.duration:
                 thumbnail = clip.rendered(frame, small)
         if not frames:
             raise FileDamaged(detail="no frame of it can be decoded")
+        if view.grid:
+            frames, times = _paired(frames), _paired(times)
         return Seen(
             format=_container_name(container, source),
             frames=np.stack(frames),
@@ -89,6 +101,11 @@ def _moments(view: View, duration: float) -> list[_Moment]:
         return [_Moment(time, time)]
     part = duration / view.frames
     return [_Moment((index + 0.5) * part, (index + 0.25) * part) for index in range(view.frames)]
+
+
+def _paired(frames: list[T]) -> list[T]:
+    """An even number of them: without the last, or one twice."""
+    return frames[: len(frames) // PAIR * PAIR] or frames * PAIR
 
 
 @contextmanager
@@ -129,6 +146,7 @@ class _Clip:
         self._base = self._stream.time_base or Fraction(1, av.time_base)
         self._start = self._stream.start_time or 0
         self._rotation = 0
+        self._planned = 0
         self.duration = self._duration()
 
     def _duration(self) -> float:
@@ -168,11 +186,81 @@ class _Clip:
 
     # --- reaching frames ---
 
+    def looked_at(self, view: View, size: int) -> Iterator[tuple[float, VideoFrame]]:
+        """(seconds, frame) for each of the frames that the view is of. `size` is the file's, in bytes."""
+        if view.typical:
+            return self.typical()
+        if view.grid is None:
+            return self.frames_at(_moments(view, self.duration))
+        if view.scaled and size > WHOLE_FILE:
+            return self._about_numbers(view.grid)
+        return self._at_numbers(view.grid, nearby=view.scaled)
+
+    def _at_numbers(self, grid: ModelGrid, *, nearby: bool) -> Iterator[tuple[float, VideoFrame]]:
+        """The frames whose numbers the model's rules give. Time is number by average rate, as they have it.
+
+        `nearby`: a keyframe will do that is at most a quarter of a step before.
+        """
+        stamps, keyframes = self._contents()
+        if not stamps:
+            return
+        rate = self._rate(len(stamps))
+        self._planned = frame_count(len(stamps), rate, grid)
+        near = (len(stamps) - 1) / (self._planned - 1) / 4 if nearby else 0.0
+        reached_from: dict[int, int] = {}
+        for number in spread(len(stamps), self._planned):
+            stamp = stamps[number]
+            keyframe = keyframes[max(0, bisect_right(keyframes, stamp) - 1)]
+            if number - near <= bisect_left(stamps, keyframe):
+                stamp = min(stamp, keyframe)
+            reached_from[stamp] = keyframe
+        for keyframe, run in groupby(reached_from, reached_from.__getitem__):
+            for stamp, frame in self._decoded(list(run), self._way_to(keyframe)):
+                self._rotation = frame.rotation
+                yield (bisect_right(stamps, stamp) - 1) / rate, frame
+
+    def _about_numbers(self, grid: ModelGrid) -> Iterator[tuple[float, VideoFrame]]:
+        """The same of a large file, without a pass over it: by what it says of its length and rate."""
+        rate = self._rate(self._stream.frames)
+        total = self._stream.frames or max(1, round(self.duration * rate))
+        self._planned = frame_count(total, rate, grid)
+        near = (total - 1) / (self._planned - 1) / 4
+        # Half a frame in: there it is shown, however its stamp was rounded.
+        moments = [_Moment((number + 0.5) / rate, (number - near) / rate) for number in spread(total, self._planned)]
+        for time, frame in self.frames_at(moments):
+            yield round(time * rate) / rate, frame
+
+    def _contents(self) -> tuple[list[int], list[int]]:
+        """Time stamps of all frames that are shown, and of those among them that are keyframes, rising."""
+        stamps, keyframes = [], []
+        with suppress(av.error.FFmpegError):  # a damaged tail
+            for packet in self._container.demux(self._stream):
+                stamp = _stamp(packet)
+                if packet.size and stamp is not None:
+                    if not packet.is_discard:
+                        stamps.append(stamp)
+                    if packet.is_keyframe:
+                        keyframes.append(stamp)
+        return sorted(stamps), sorted(keyframes) or stamps[:1]
+
+    def _rate(self, total: int) -> float:
+        """Frames a second on average."""
+        return float(self._stream.average_rate or 0) or (total / self.duration if total and self.duration else 1.0)
+
+    def _way_to(self, keyframe: int) -> int:
+        """The time stamp to seek so that decoding goes over this keyframe: MPEG-TS overshoots what it is asked for."""
+        second = round(1 / self._base)
+        for target in (keyframe, keyframe - second, keyframe - 10 * second):
+            reached = self._keyframe_before(target)
+            if reached is not None and reached <= keyframe:
+                return target
+        return self._start
+
     def frames_at(self, moments: Sequence[_Moment]) -> Iterator[tuple[float, VideoFrame]]:
         """(seconds, frame) for each of the moments, which must rise. No frame comes twice."""
         last = None
         for run in self._runs(moments):
-            for stamp, frame in self._decoded(run):
+            for stamp, frame in self._decoded(run, run[0]):
                 if stamp != last:
                     last = stamp
                     self._rotation = frame.rotation
@@ -222,12 +310,12 @@ class _Clip:
         except av.error.FFmpegError:
             return None
 
-    def _decoded(self, stamps: list[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """The frames shown at these time stamps, decoding forward from the keyframe before the first."""
+    def _decoded(self, stamps: list[int], origin: int) -> Iterator[tuple[int, VideoFrame]]:
+        """The frames shown at these time stamps, decoding forward from the keyframe before `origin`."""
         wanted = iter(stamps)
         stamp = next(wanted)
         with suppress(av.error.FFmpegError):  # no index: the demuxer stands at the start
-            self._container.seek(stamp, stream=self._stream)
+            self._container.seek(origin, stream=self._stream)
         shown: tuple[int, VideoFrame] | None = None
         for found in self._decoded_onwards():
             while found[0] > stamp:
@@ -262,6 +350,8 @@ class _Clip:
 
     def rendered(self, frame: VideoFrame, view: View) -> Pixels:
         """What the view takes of the frame: RGB, square pixels, upright, at the size it wants."""
+        if view.grid:
+            return self._gridded(frame, view, view.grid)
         shown = self._shown(frame.rotation)
         left, top, right, bottom = view.box(*shown)
         wanted = view.size(right - left, bottom - top)
@@ -277,6 +367,18 @@ class _Clip:
         x = min(round(left * whole[0] / shown[0]), whole[0] - wanted[0])
         y = min(round(top * whole[1] / shown[1]), whole[1] - wanted[1])
         return np.ascontiguousarray(upright[y : y + wanted[1], x : x + wanted[0]], dtype=np.uint8)
+
+    def _gridded(self, frame: VideoFrame, view: View, grid: ModelGrid) -> Pixels:
+        """What a model with such rules gets of the frame: stored pixels, whatever their shape, but upright.
+
+        Colours are as the file says, else those of BT.601; its own code leaves it to FFmpeg likewise.
+        """
+        rgb = frame.reformat(format="rgb24", threads=1).to_ndarray()
+        image = Image.fromarray(np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)), dtype=np.uint8))
+        left, top, right, bottom = view.box(*image.size)
+        size = frame_size(right - left, bottom - top, self._planned, grid)
+        part = image.crop((left, top, right, bottom)) if view.region else image
+        return np.ascontiguousarray(part.resize(size, Image.Resampling.BICUBIC))
 
     def details(self) -> Iterator[tuple[str, str]]:
         yield "Codec", self._context.codec.canonical_name
