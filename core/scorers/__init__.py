@@ -1,19 +1,19 @@
-"""The one interface that every judge has, and how a judge is opened by name.
+"""The one interface that every judge has, and which judge is meant.
 
 A judge never touches files or SQL: it is given decoded documents, or the features it once took from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ScorerUnknown, SemblanceError
+from core.errors import SemblanceError
 from core.media import Decoded, PixelPolicy
 from core.query import Query
 
@@ -39,6 +39,50 @@ class Document:
 
     decoded: Decoded | None = None
     feature: Feature | None = None
+    fingerprint: bytes = b""
+    """Of a document that a slow judge still remembers: it gets neither of the two."""
+
+
+# --- which judge -------------------------------------------------------------------------------------
+
+
+class Budget(StrEnum):
+    """How closely a picture is looked at, in tokens of 32 by 32 pixels. The value is the word on the command line."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    FULL = "full"
+
+    @property
+    def tokens(self) -> int:
+        """The most a picture may have."""
+        return {"fast": 256, "balanced": 640, "full": 1800}[self]
+
+
+@dataclass(frozen=True)
+class JudgeChoice:
+    """Which judge, and how it should run. The words are those of the command line."""
+
+    name: str = "builtin"
+    """builtin, 2B, 8B, auto (the best model that is here and fits), or the folder of a Qwen3-VL reranker."""
+    device: str = "auto"
+    """auto, cuda (or cuda:1), mps, cpu."""
+    precision: str = "auto"
+    """auto, float32, bfloat16, float16, int8, int4."""
+    budget: Budget = Budget.BALANCED
+    max_pixels: int = 0
+    """Pixels of a picture in place of the budget; 0: by the budget."""
+    fps: float = 0.0
+    """Frames a second of a clip; 0: one."""
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.name == "builtin"
+
+    @property
+    def weights(self) -> tuple[str, str, str]:
+        """What must be loaded for it: name, device, precision. Another budget needs no other weights."""
+        return self.name, self.device, self.precision
 
 
 # --- what is told of a judgement ---------------------------------------------------------------------
@@ -102,7 +146,21 @@ OwnShelf = TypeVar("OwnShelf", bound=Shelf)
 OwnShelf_contra = TypeVar("OwnShelf_contra", bound=Shelf, contravariant=True)
 
 
-class Question(Protocol[OwnShelf_contra]):
+@dataclass(frozen=True)
+class Verdicts:
+    """What a slow judge found of some of the documents it was given."""
+
+    indices: Sequence[int]
+    """Into the documents."""
+    scores: Scores
+    """One for each of the indices."""
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    """By index: why there is no score."""
+    forgotten: Sequence[int] = ()
+    """Indices of documents that were given by fingerprint and are no longer remembered."""
+
+
+class Question(Protocol):
     """A query as one judge understands it: made once, asked of many documents.
 
     Nothing it says of a document depends on the others, nor on their order.
@@ -113,14 +171,6 @@ class Question(Protocol[OwnShelf_contra]):
     reads_names: bool
     """Whether `with_names` has anything to add."""
     understood: Understood | None
-
-    def judge(self, documents: Sequence[Document]) -> tuple[Scores, Evidence]:
-        """A score for each document by its content alone, and the evidence it rests on. NaN where it can't judge."""
-        ...
-
-    def glance(self, shelf: OwnShelf_contra, rows: NDArray[np.int64]) -> tuple[Scores, Evidence, NDArray[np.bool_]]:
-        """The same for rows of the shelf, by the small features alone; and which of them deserve `judge`."""
-        ...
 
     def with_names(self, scores: Scores, evidence: Evidence, names: Sequence[str]) -> Scores:
         """The scores with what the files' names (paths relative to the folder asked about) say for this question.
@@ -137,6 +187,29 @@ class Question(Protocol[OwnShelf_contra]):
         ...
 
 
+class QuickQuestion(Question, Protocol[OwnShelf_contra]):
+    """One that is answered at once."""
+
+    def judge(self, documents: Sequence[Document]) -> tuple[Scores, Evidence]:
+        """A score for each document by its content alone, and the evidence it rests on. NaN where it can't judge."""
+        ...
+
+    def glance(self, shelf: OwnShelf_contra, rows: NDArray[np.int64]) -> tuple[Scores, Evidence, NDArray[np.bool_]]:
+        """The same for rows of the shelf, by the small features alone; and which of them deserve `judge`."""
+        ...
+
+
+class SlowQuestion(Question, Protocol):
+    """One that takes its time. It has no columns of evidence."""
+
+    def judge_slowly(self, documents: Sequence[Document], stopped: Callable[[], bool]) -> Iterator[Verdicts]:
+        """A score for each document, some at a time, in an order of its own. Called in a thread, one at a time.
+
+        Ends early, soon after `stopped` says so. Raises JudgeError.
+        """
+        ...
+
+
 class Scorer(Protocol[OwnShelf]):
     """A judge."""
 
@@ -148,6 +221,15 @@ class Scorer(Protocol[OwnShelf]):
     extractor: str
     """Names the features it keeps and their version; empty for a judge that keeps none."""
 
+    @property
+    def appetite(self) -> int:
+        """Of a slow judge, asked by `judge_slowly`: how many documents it likes to have waiting. 0: it is quick."""
+        ...
+
+    def remembers(self, fingerprint: bytes) -> bool:
+        """Whether a slow judge needs nothing but the fingerprint of this document, for now."""
+        ...
+
     def extract(self, decoded: Decoded) -> Feature:
         """What this judge keeps of a document. Called in the worker that decoded it."""
         ...
@@ -156,15 +238,28 @@ class Scorer(Protocol[OwnShelf]):
         """An empty one."""
         ...
 
-    def ask(self, query: Query, references: Sequence[Document]) -> Question[OwnShelf]:
-        """The query made ready; `references` are its files, in the order of `query.references`."""
+    def ask(self, query: Query, references: Sequence[Document]) -> QuickQuestion[OwnShelf] | SlowQuestion:
+        """The query made ready; `references` are its files, in the order of `query.references`. A SlowQuestion if
+        the judge has an appetite."""
         ...
 
 
-def open_scorer(name: str) -> Scorer[Any]:
-    """The judge called `name`. Raises ScorerUnknown."""
-    if name == "builtin":
-        from core.scorers.builtin import BuiltinMatcher
+class KeepsNoFeatures:
+    """What a judge that keeps no features has of a judge's methods; the pipeline asks for none of them."""
 
-        return BuiltinMatcher()
-    raise ScorerUnknown(name=name)
+    extractor = ""
+
+    def extract(self, decoded: Decoded) -> Feature:
+        raise NotImplementedError
+
+    def shelf(self) -> Any:
+        raise NotImplementedError
+
+
+class IsQuick:
+    """What a quick judge has of a slow one's."""
+
+    appetite = 0
+
+    def remembers(self, fingerprint: bytes) -> bool:
+        return False

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from core.errors import NothingToGoOn
 from core.media import Decoded, Facts, Kind
 from core.query import Aspect, Query
-from core.scorers import Document, Feature, Understood, Where, WordMet, open_scorer
+from core.scorers import Document, Feature, Understood, Where, WordMet
 from core.scorers.builtin import BuiltinMatcher
 from tests.bench.photographs import ALTERATIONS, photographs
 
@@ -82,10 +82,6 @@ def by_name(text, *names, content=None):
 
 
 # --- what is kept ------------------------------------------------------------------------------------
-
-
-def test_it_is_opened_by_name():
-    assert isinstance(open_scorer("builtin"), BuiltinMatcher)
 
 
 def test_what_is_kept_of_any_file_is_small():
