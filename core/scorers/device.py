@@ -1,0 +1,144 @@
+"""What a device of torch is: the numbers it computes fast, the memory it has free, how it says that it has none.
+
+The only module that asks a device what it can do; `core.machine` decides by its answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import gc
+import os
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+PRECISIONS = ("float32", "bfloat16", "float16", "int8", "int4")
+"""The words for them, as a person gives them. int8 and int4 are for the language model's weights only."""
+
+QUANTISED = ("int8", "int4")
+
+_WORTH_IT = 1.5
+"""How many times the rate of float32 a CPU must have in bfloat16 to be given it: less is not worth the rounding."""
+
+
+# --- what to compute in ------------------------------------------------------------------------------
+
+
+def computing(device: torch.device) -> str:
+    """The fastest sound numbers to compute in on a device: float32, bfloat16 or float16."""
+    match device.type:
+        case "cuda":
+            return cuda_computing(torch.cuda.get_device_capability(device))
+        case "mps":
+            return _mps_computing()
+        case _:
+            return cpu_computing(_cpu_gain())
+
+
+def cuda_computing(capability: tuple[int, int]) -> str:
+    """By compute capability: before 8.0 (Ampere) bfloat16 is emulated, and far slower than float16."""
+    return "bfloat16" if capability >= (8, 0) else "float16"
+
+
+def cpu_computing(gain: float) -> str:
+    """By how many times faster bfloat16 is than float32 there. Never float16, at which CPUs are a hundred times
+    slower."""
+    return "bfloat16" if gain >= _WORTH_IT else "float32"
+
+
+def dtype_of(precision: str, device: torch.device) -> torch.dtype:
+    """What is computed in: weights of 8 or 4 bits are multiplied in the device's fastest numbers."""
+    word = computing(device) if precision in QUANTISED else precision
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[word]
+
+
+@functools.cache
+def _cpu_gain() -> float:
+    """The rate of bfloat16 over that of float32 in a linear layer, tried out once: below 0.1 seconds."""
+    return _seconds(torch.float32, "cpu") / _seconds(torch.bfloat16, "cpu")
+
+
+@functools.cache
+def _mps_computing() -> str:
+    """bfloat16 needs macOS 14, and the first chips emulate it; float16 only where there is no bfloat16."""
+    try:
+        bfloat16 = _seconds(torch.bfloat16, "mps")
+    except (RuntimeError, TypeError):
+        return "float16"
+    return "bfloat16" if bfloat16 <= 1.05 * _seconds(torch.float32, "mps") else "float32"
+
+
+def _seconds(dtype: torch.dtype, device: str) -> float:
+    """How long a linear layer of 256 rows takes, the best of some tries."""
+    rows = torch.ones(256, 1536, dtype=dtype, device=device)
+    weight = torch.ones(1536, 1536, dtype=dtype, device=device)
+
+    def once() -> float:
+        began = time.perf_counter()
+        functional.linear(rows, weight)
+        if device == "mps":
+            torch.mps.synchronize()
+        return time.perf_counter() - began
+
+    with torch.inference_mode():
+        once()
+        return min(once() for _ in range(4))
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that could be had on a device, with what torch holds there unused or used: a process holds one model."""
+    match device.type:
+        case "cuda":
+            return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+        case "mps":
+            # What the system can spare for the GPU, which shares its memory with everything else.
+            return int(torch.mps.recommended_max_memory())
+        case _:
+            return _free_host_memory()
+
+
+def give_back(device: torch.device) -> None:
+    """Return memory that torch keeps for later to the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on whichever device: only CUDA has a class of its own for it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in words for sign in ("out of memory", "can't allocate memory", "not enough memory")
+    )
+
+
+def _free_host_memory() -> int:
+    """Bytes of main memory that are free, or held by the system only as a cache of files."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        fields = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if rest}
+        return fields["MemAvailable"] * 1024
+    if sys.platform == "win32":
+        return _free_on_windows()
+    # macOS counts what it would give up at once as used: two thirds of all is what experience allows.
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 2 // 3
+
+
+def _free_on_windows() -> int:
+    """`ullAvailPhys` of GlobalMemoryStatusEx: two 32-bit fields, then the total and the free bytes of main memory."""
+    status = (ctypes.c_ulonglong * 8)()
+    ctypes.cast(status, ctypes.POINTER(ctypes.c_ulong))[0] = ctypes.sizeof(status)
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(status)  # type: ignore[attr-defined,unused-ignore]
+    return int(status[2])
