@@ -5,37 +5,46 @@ Every spawned process imports this module again, so at its top it imports nothin
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
-import json
 import os
 import re
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from core.model_commands import models
+from core.terminal import (
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    RANKED,
+    ProgressLine,
+    Row,
+    on_one_line,
+    print_rows,
+    say,
+    warn,
+)
+
 if TYPE_CHECKING:
-    from core.errors import MediaError, SemblanceError
-    from core.jobs import Event, Jobs, Progress
+    from core.errors import MediaError
+    from core.jobs import Event, Jobs
     from core.media import Listing, Region
     from core.scorers import Explanation
 
     OpenEngine = Callable[[], Jobs]
 
-RANKED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 EXAMPLES = {
     "scan": "semblance scan FOLDER",
     "rank": 'semblance rank FOLDER --text "red car"',
     "window": "semblance FOLDER",
+    "models": "semblance models",
+    "get": "semblance models get 2B",
+    "verify": "semblance models verify 2B",
 }
-
-Row = dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = None) -> int:
@@ -51,13 +60,13 @@ def run(command: click.Command, argv: Sequence[str] | None, *, obj: object = Non
         code = command.main(argv, prog_name="semblance", obj=obj, standalone_mode=False)
     except click.UsageError as error:
         name = error.ctx.command.name if error.ctx else None
-        _say(f"{error.format_message()}\nTry: {EXAMPLES.get(name or '', EXAMPLES['rank'])}")
+        say(f"{error.format_message()}\nTry: {EXAMPLES.get(name or '', EXAMPLES['rank'])}")
         return MISUSED
     except SemblanceError as error:
-        _say(str(error))
+        say(str(error))
         return FAILED
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted.")
+        say("interrupted.")
         return INTERRUPTED
     return code if isinstance(code, int) else RANKED
 
@@ -73,6 +82,8 @@ def _open_engine() -> Jobs:
 def cli() -> None:
     """Rank a folder of pictures, clips and texts by what you mean."""
 
+
+cli.add_command(models)
 
 _format = click.option(
     "--format",
@@ -118,7 +129,30 @@ def _region(_context: click.Context, _option: click.Parameter, typed: str | None
     help="The part of the first --image that counts: left, top, right and bottom as fractions, as in 0,0,0.5,1.",
 )
 @click.option("--why", is_flag=True, help="Say for each file printed why it stands there; use with --limit.")
-@click.option("--scorer", default="builtin", show_default=True, metavar="NAME", help="Which judge scores the files.")
+@click.option(
+    "--scorer",
+    default="builtin",
+    show_default=True,
+    metavar="NAME",
+    help="Which judge scores the files: builtin, 2B, 8B, auto, or the folder of a Qwen3-VL reranker.",
+)
+@click.option("--device", default="auto", show_default=True, metavar="NAME", help="Where a model runs: cuda, mps, cpu.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8", "int4"]),
+    default="auto",
+    show_default=True,
+    help="In which numbers a model computes.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(["fast", "balanced", "full"]),
+    help="How closely a model looks at pictures: at most 256, 640 or 1,800 tokens each.  [default: balanced]",
+)
+@click.option(
+    "--max-pixels", type=click.IntRange(min=4096), metavar="N", help="Pixels of a picture, in place of --budget."
+)
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), metavar="F", help="Frames a second of a clip.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print only the N best, and no failures.")
 @_no_recursive
 @_format
@@ -135,6 +169,11 @@ def rank(
     region: Region | None,
     why: bool,
     scorer: str,
+    device: str,
+    precision: str,
+    budget: str | None,
+    max_pixels: int | None,
+    fps: float | None,
     limit: int | None,
     no_recursive: bool,
     style: str,
@@ -145,6 +184,7 @@ def rank(
     same question again, or one that was interrupted, goes on from there.
     """
     from core.query import DEFAULT_INSTRUCTION, Aspect, Query
+    from core.scorers import Budget, JudgeChoice
 
     if instruction is not None and aspect is not None:
         raise click.UsageError("Give --instruction or --aspect, not both: a judge knows one or the other.")
@@ -161,25 +201,35 @@ def rank(
     )
     if not query:
         raise click.UsageError("Nothing to look for: give --text, --image or --video.")
+    if budget is not None and max_pixels is not None:
+        raise click.UsageError("Give --budget or --max-pixels, not both.")
+    # A number of pixels is meant exactly, so the rest is as the model's own code has it.
+    closely = Budget(budget or ("full" if max_pixels else "balanced"))
+    judge = JudgeChoice(scorer, device, precision, closely, max_pixels or 0, fps or 0.0)
     interrupted = False
     rows: list[Row] = []
     with open_engine() as engine:
-        ranking = _Ranking(folder, engine.list_folder(folder, recursive=not no_recursive, on_unlisted=_warn))
+        ranking = _Ranking(folder, engine.list_folder(folder, recursive=not no_recursive, on_unlisted=warn))
         try:
-            _follow(engine.rank(query, ranking.listing, scorer=scorer), ranking)
+            if not judge.is_builtin:
+                _load(engine.load(judge))
+            _follow(engine.rank(query, ranking.listing, judge=judge), ranking)
             order = ranking.order()[:limit]
             rows = ranking.ranked(order)
             if why:
                 for row, printed in zip(order, rows, strict=True):
-                    printed["why"] = _why(engine.explain(query, ranking.listing, row, scorer=scorer))
+                    printed["why"] = _why(engine.explain(query, ranking.listing, row, judge=judge))
         except KeyboardInterrupt:
             interrupted = True  # told once the engine is closed, when what was scored is safe
     if interrupted:
-        _say(f"interrupted: {ranking.progress} The scores so far are kept; the same command goes on from there.")
+        say(f"interrupted: {ranking.progress} The scores so far are kept; the same command goes on from there.")
         return INTERRUPTED
-    _say(ranking.progress)
+    say(ranking.progress)
     columns = ["rank", "path", "kind", "score", "error", *(["why"] if why else [])]
-    _print(rows if limit else rows + ranking.failed(), columns, style, _table)
+    listed = rows if limit else rows + ranking.failed()
+    if style == "csv":
+        listed = [row | {"why": _why_in_words(row["why"])} if row.get("why") else row for row in listed]
+    print_rows(listed, columns, style, _table)
     return RANKED
 
 
@@ -197,7 +247,7 @@ def scan(folder: str, no_recursive: bool, style: str) -> int:
         if isinstance(event, Listed):
             listing.append(event)
         else:
-            _warn(event.error)
+            warn(event.error)
     rows = [
         {
             "path": _shown_path(folder, listing, row),
@@ -207,11 +257,11 @@ def scan(folder: str, no_recursive: bool, style: str) -> int:
         }
         for row in range(len(listing))
     ]
-    _print(rows, ["path", "kind", "size", "modified"], style, _scan_table)
+    print_rows(rows, ["path", "kind", "size", "modified"], style, _scan_table)
     return RANKED
 
 
-# --- following a ranking -----------------------------------------------------------------------------
+# --- following what takes long ---------------------------------------------------------------------------
 
 
 @dataclass
@@ -253,12 +303,26 @@ def _why(told: Explanation | None) -> Row | None:
     return {"looks": looks, "words": words, "stretch": stretch}
 
 
+def _load(events: Iterator[Event]) -> None:
+    """Take the loading of a model in to its end, telling how it goes and what was chosen."""
+    from core.jobs import JudgeLoaded, Loading
+
+    with ProgressLine() as line:
+        for event in events:
+            match event:
+                case Loading():
+                    line.show_part("Loading the model", event.done, event.total)
+                case JudgeLoaded():
+                    line.clear()
+                    say(event.why)
+
+
 def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
     """Take a ranking in to its end, telling how it goes."""
     from core.jobs import Failed, Notice, Progress, Scored
 
     told: set[str] = set()
-    with _ProgressLine() as line:
+    with ProgressLine() as line:
         try:
             for event in events:
                 match event:
@@ -275,48 +339,10 @@ def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
                     case Notice() if str(event.error) not in told:
                         told.add(str(event.error))
                         line.clear()
-                        _warn(event.error)
+                        warn(event.error)
         finally:
             if isinstance(events, Generator):
                 events.close()  # on an interrupt: what is judged but not kept yet is kept now
-
-
-class _ProgressLine:
-    """One line on standard error that is written over; nothing at all unless that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = False
-        self._on_terminal = sys.stderr.isatty()
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.clear()
-
-    def show(self, progress: Progress) -> None:
-        if not self._on_terminal:
-            return
-        filled = 24 * progress.done // max(progress.total, 1)
-        parts = [f"{'█' * filled}{'░' * (24 - filled)} {progress.done:,} of {progress.total:,}"]
-        if progress.rate >= 1:
-            parts.append(f"{progress.rate:,.0f}/s")
-        if progress.seconds_left is not None:
-            parts.append(f"{_duration(progress.seconds_left)} left")
-        _write_error(f"\r\x1b[K{' · '.join(parts)}")
-        self._shown = True
-
-    def clear(self) -> None:
-        if self._shown:
-            _write_error("\r\x1b[K")
-            self._shown = False
-
-
-def _duration(seconds: float) -> str:
-    whole = max(1, round(seconds))
-    if whole < 90:
-        return f"{whole} s"
-    return f"{round(whole / 60)} min" if whole < 90 * 60 else f"{whole / 3600:.1f} h"
 
 
 # --- reading what was typed --------------------------------------------------------------------------
@@ -342,40 +368,6 @@ def _iso_time(nanoseconds: int) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-# --- writing -----------------------------------------------------------------------------------------
-
-
-def _print(rows: list[Row], columns: list[str], style: str, table: Callable[[list[Row]], Iterable[str]]) -> None:
-    """Write the rows to standard output, in UTF-8 whatever the terminal's locale."""
-    if style == "json":
-        lines: Iterable[str] = [_json(rows)]
-    elif style == "csv":
-        lines = [_csv(rows, columns)]
-    else:
-        lines = (f"{line}\n" for line in table(rows))
-    try:
-        click.echo("".join(lines).encode("utf-8"), nl=False)
-    except BrokenPipeError:
-        # The reader has seen enough (| head). What is left goes nowhere, so that closing does not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _json(rows: list[Row]) -> str:
-    # A byte of a name that is no UTF-8 is a lone surrogate in Python. Written as an escape it is valid UTF-8 and
-    # valid JSON, and json.loads with os.fsencode gives the name's own bytes back.
-    body = ",\n".join("  " + json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
-    text = f"[\n{body}\n]\n" if rows else "[]\n"
-    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match.group()):04x}", text)
-
-
-def _csv(rows: list[Row], columns: list[str]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | {"why": _why_in_words(row["why"])} if row.get("why") else row for row in rows)
-    return _decodable(text.getvalue())
-
-
 def _table(rows: list[Row]) -> Iterable[str]:
     ranked = [row for row in rows if row["rank"] is not None]
     failed = [row for row in rows if row["rank"] is None]
@@ -383,14 +375,14 @@ def _table(rows: list[Row]) -> Iterable[str]:
     if ranked:
         yield f"{'rank':>{width}}  score  kind   path"
     for row in ranked:
-        yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {_on_one_line(row['path'])}"
+        yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {on_one_line(row['path'])}"
         if row.get("why"):
-            yield f"{'':>{width}}  {_on_one_line(_why_in_words(row['why']))}"
+            yield f"{'':>{width}}  {on_one_line(_why_in_words(row['why']))}"
     if failed:
         yield from ([""] if ranked else [])
         yield "Can't be scored:"
     for row in failed:
-        yield f"{'-':>{width}}  {'-':>5}  {row['kind']:<5}  {_on_one_line(row['path'])}: {_on_one_line(row['error'])}"
+        yield f"{'-':>{width}}  {'-':>5}  {row['kind']:<5}  {on_one_line(row['path'])}: {on_one_line(row['error'])}"
 
 
 def _why_in_words(why: Row) -> str:
@@ -409,27 +401,4 @@ def _scan_table(rows: list[Row]) -> Iterable[str]:
     if rows:
         yield f"kind   {'size':>{width}}  {'modified':<20}  path"
     for row in rows:
-        yield f"{row['kind']:<5}  {row['size']:>{width},}  {row['modified']}  {_on_one_line(row['path'])}"
-
-
-def _decodable(text: str) -> str:
-    return re.sub("[\ud800-\udfff]", "�", text)
-
-
-def _on_one_line(text: str) -> str:
-    """The text with nothing that would move a terminal's cursor or break the table."""
-    return _decodable(re.sub(r"[\x00-\x1f\x7f-\x9f]", "�", text))
-
-
-def _warn(error: SemblanceError) -> None:
-    _say(str(error))
-
-
-def _say(sentence: str) -> None:
-    first, *more = sentence.split("\n")
-    _write_error("".join(f"{line}\n" for line in [f"semblance: {_on_one_line(first)}", *map(_on_one_line, more)]))
-
-
-def _write_error(text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(text, nl=False, err=True)
+        yield f"{row['kind']:<5}  {row['size']:>{width},}  {row['modified']}  {on_one_line(row['path'])}"

@@ -26,10 +26,22 @@ from core.errors import (
     ReferenceUnreadable,
     ScorerUnknown,
 )
-from core.jobs import Explain, Failed, Jobs, Notice, Progress, Rank, ScanFinished, ScanStarted, Scored
+from core.jobs import (
+    Explain,
+    Failed,
+    Jobs,
+    JudgeLoaded,
+    LoadJudge,
+    Notice,
+    Progress,
+    Rank,
+    ScanFinished,
+    ScanStarted,
+    Scored,
+)
 from core.media import Listed, Region, Unlisted, scan
 from core.query import DEFAULT_INSTRUCTION, Aspect
-from core.scorers import Explanation, Where, WordMet
+from core.scorers import Budget, Explanation, JudgeChoice, Where, WordMet
 
 COLOURS = {"a.png": (30, 60, 200), "b.png": (220, 20, 30), "c.png": (128, 128, 128)}
 
@@ -41,7 +53,7 @@ class FakeEngine(Jobs):
         self.events = events
         self.why = why or {}
         self.unlisted = unlisted
-        self.asked = None
+        self.asked = self.loaded = None
         self.rank_closed = self.closed = False
 
     def __call__(self):
@@ -57,6 +69,10 @@ class FakeEngine(Jobs):
                     yield event
             finally:
                 self.rank_closed = True
+            return
+        if isinstance(request, LoadJudge):
+            self.loaded = request.judge
+            yield JudgeLoaded(request.judge, "A model", "because it is here.", 10**9)
             return
         if isinstance(request, Explain):
             yield from filter(None, [self.why.get(request.row)])
@@ -177,19 +193,23 @@ def test_paths_start_with_the_folder_as_it_was_typed(folder, say, monkeypatch):
         assert all(os.path.exists(path) for path in paths)
 
 
+MODEL = "--device cpu --precision float32 --budget fast --fps 2"
+
+
 def test_every_option_reaches_the_engine(folder, say):
     engine = FakeEngine()
     options = "--text red --image x.png --image y.png --video z.mp4 --minus blue --instruction Match --no-recursive"
-    say("rank", folder, *options.split(), "--scorer", "other", engine=engine)
+    say("rank", folder, *options.split(), "--scorer", "2B", *MODEL.split(), engine=engine)
     query = engine.asked.query
     assert (query.text, query.minus, query.instruction) == ("red", "blue", "Match")
     assert [str(reference.path) for reference in query.references] == ["z.mp4", "x.png", "y.png"]
-    assert engine.asked.scorer == "other"
+    assert engine.asked.judge == JudgeChoice("2B", "cpu", "float32", Budget.FAST, 0, 2.0)
+    assert engine.loaded == engine.asked.judge
     assert not engine.asked.listing.recursive
     say("rank", folder, "--text", "red", engine=engine)
     assert engine.asked.query.instruction == DEFAULT_INSTRUCTION
     assert engine.asked.query.aspect is Aspect.OVERALL
-    assert engine.asked.scorer == "builtin"
+    assert engine.asked.judge == JudgeChoice()
     say("rank", folder, "--image", "x.png", "--aspect", "palette", "--region", "0, .5,1,1", engine=engine)
     assert engine.asked.query.aspect is Aspect.PALETTE
     assert engine.asked.query.regions == (Region(0, 0.5, 1, 1),)

@@ -1,0 +1,314 @@
+"""What `auto` means on machines that are not here: GPUs large, small and old, Macs, and no GPU at all."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import machine
+from core.errors import (
+    DeviceMissing,
+    DriverTooOld,
+    JudgeError,
+    MemoryTooSmall,
+    ModelDamaged,
+    ModelMissing,
+    PrecisionUnfit,
+    ScorerUnknown,
+)
+from core.machine import Device, Machine, advice, best, choose, devices, driver_trouble, estimate, look, shape_of
+from core.scorers import Budget, JudgeChoice
+from core.scorers.device import computing, cpu_computing, cuda_computing, dtype_of, is_out_of_memory
+
+KIT = Path(__file__).parents[1] / "data" / "parity" / "model"
+GB = 10**9
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is known; its folder may be a fake where only the published shape is asked for."""
+
+    name: str
+    folder: Path | None = None
+    problem: JudgeError | None = None
+
+    @property
+    def title(self) -> str:
+        return f"Qwen3-VL-Reranker-{self.name}" if len(self.name) == 2 else Path(self.name).name
+
+
+def cpu(free: float, computing: str = "bfloat16") -> Device:
+    return Device("cpu", "a processor", round(free * GB), round(free * GB), computing)
+
+
+def cuda(free: float, computing: str = "bfloat16", word: str = "cuda") -> Device:
+    return Device(word, f"a card of {free:g}", round(free * GB), round(free * GB), computing)
+
+
+def mps(free: float) -> Device:
+    return Device("mps", "an Apple chip", round(free * GB), round(free * GB), "bfloat16")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
+    """The two known models as if they were here, and a folder of the person's that really is."""
+
+    def published(folder: Path) -> object:
+        return real(folder) if folder == KIT else shape_of(Model(folder.name))
+
+    real = machine.read_shape
+    monkeypatch.setattr(machine, "read_shape", published)
+    return {
+        "2B": Model("2B", tmp_path / "2B"),
+        "8B": Model("8B", tmp_path / "8B"),
+        "own": Model(str(KIT), KIT),
+    }
+
+
+def chosen(choice: JudgeChoice, models: list[Model], *found: Device) -> tuple[str, str, str]:
+    filled, why = choose(choice, models, Machine(found))
+    assert "\n" not in why
+    assert why.endswith(".")
+    return filled.weights
+
+
+AUTO = JudgeChoice("auto")
+
+# --- what auto means ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        (cuda(139), ("8B", "cuda", "bfloat16")),
+        (cuda(24), ("8B", "cuda", "bfloat16")),
+        (cuda(16), ("8B", "cuda", "int8")),
+        (cuda(11.5), ("8B", "cuda", "int8")),
+        (cuda(7.6), ("8B", "cuda", "int4")),
+        (cuda(6), ("2B", "cuda", "bfloat16")),
+        (cuda(3.6), ("2B", "cuda", "int8")),
+        (cuda(3), ("2B", "cuda", "int4")),
+        (cuda(2), ("2B", "cpu", "bfloat16")),
+        (cuda(22, "float16"), ("8B", "cuda", "float16")),
+        (mps(24), ("8B", "mps", "bfloat16")),
+        (mps(11), ("2B", "mps", "bfloat16")),
+    ],
+    ids=lambda value: value.name if isinstance(value, Device) else "-".join(value),
+)
+def test_auto_takes_the_best_that_fits_the_best_device(
+    device: Device, expected: tuple[str, str, str], here: dict[str, Model]
+) -> None:
+    assert chosen(AUTO, [here["2B"], here["8B"], here["own"]], device, cpu(64)) == expected
+
+
+def test_what_the_issue_promises_of_cards(here: dict[str, Model]) -> None:
+    # Of a card's memory the desktop and the driver take some hundred megabytes.
+    for name, precision, card in [("2B", "bfloat16", 8), ("8B", "bfloat16", 24), ("8B", "int4", 8), ("8B", "int8", 12)]:
+        choice = JudgeChoice(name, "cuda", precision)
+        assert chosen(choice, [here[name]], cuda(card * 1.0737 - 1)) == (name, "cuda", precision)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"), [(cpu(64), "bfloat16"), (cpu(16, "float32"), "float32"), (cpu(8, "float32"), "int8")]
+)
+def test_on_a_processor_the_small_model_comes_first(found: Device, expected: str, here: dict[str, Model]) -> None:
+    assert chosen(AUTO, [here["8B"], here["2B"]], found) == ("2B", "cpu", expected)
+
+
+def test_what_is_not_here_or_broken_is_not_taken(here: dict[str, Model]) -> None:
+    broken = Model("8B", KIT, ModelDamaged(path="p", file="f", detail="d"))
+    assert chosen(AUTO, [Model("2B"), broken, here["own"]], cuda(80), cpu(9))[0] == str(KIT)
+    assert chosen(AUTO, [here["2B"], here["own"]], cuda(80), cpu(9))[0] == "2B"
+    with pytest.raises(ModelMissing):
+        choose(AUTO, [Model("2B"), Model("8B")], Machine((cpu(64),)))
+    with pytest.raises(ModelDamaged):
+        choose(JudgeChoice("8B"), [broken], Machine((cpu(64),)))
+    with pytest.raises(ModelMissing):
+        choose(JudgeChoice("2B"), [Model("2B")], Machine((cpu(64),)))
+    with pytest.raises(ScorerUnknown):
+        choose(JudgeChoice("3B"), [here["2B"]], Machine((cpu(64),)))
+
+
+def test_what_is_planned_need_not_be_here() -> None:
+    filled, _ = choose(JudgeChoice("8B"), [Model("2B"), Model("8B")], Machine((cuda(24), cpu(64))), planned=True)
+    assert filled.weights == ("8B", "cuda", "bfloat16")
+
+
+def test_what_was_said_is_kept(here: dict[str, Model]) -> None:
+    choice = JudgeChoice("2B", "cpu", "int8", Budget.FULL, 12345, 2.0)
+    filled, _ = choose(choice, [here["2B"]], Machine((cuda(80), cpu(64))))
+    assert filled == choice
+    second = cuda(80, word="cuda:1")
+    assert chosen(JudgeChoice("2B", "cuda:1"), [here["2B"]], cuda(90), second, cpu(8)) == ("2B", "cuda:1", "bfloat16")
+    assert chosen(JudgeChoice("2B", "cuda:0"), [here["2B"]], cuda(90), second, cpu(8))[1] == "cuda"
+    assert chosen(JudgeChoice("auto", precision="int4"), list(here.values()), cuda(90), cpu(8))[2] == "int4"
+
+
+# --- why ---------------------------------------------------------------------------------------------
+
+
+def test_why_says_what_stands_against_the_rest(here: dict[str, Model]) -> None:
+    def why(models: list[Model], *found: Device, choice: JudgeChoice = AUTO, driver: str = "") -> str:
+        return choose(choice, models, Machine(found, driver))[1]
+
+    both = [here["2B"], here["8B"]]
+    told = why([here["2B"]], cuda(139), cpu(64))
+    assert told == "Qwen3-VL-Reranker-2B in bfloat16 on a card of 139: it fits (4.8 of 139 GB) and 8B is not here."
+    assert "bfloat16 would need 16.9 GB" in why(both, cuda(12), cpu(64))
+    assert "8B does not fit" in why(both, cuda(6), cpu(64))
+    assert "8B would take four times as long" in why(both, cpu(64))
+    assert "a card of 2 has too little memory" in why(both, cuda(2), cpu(64))
+    assert "the graphics driver is too old (x)" in why(both, cpu(64), driver="x")
+    assert "driver" not in why(both, cpu(64), driver="x", choice=JudgeChoice("auto", "cpu"))
+
+
+def test_advice_is_given_of_models_that_are_not_here() -> None:
+    small = Machine((cuda(4), cpu(5)))
+    assert advice(Model("2B"), small) == (True, "int8 on a card of 4, 3.4 of 4 GB")
+    fits, words = advice(Model("8B"), small)
+    assert not fits
+    assert words == str(
+        MemoryTooSmall(name="Qwen3-VL-Reranker-8B in int4", needed=6.7, available=4.0, device="a card of 4")
+    )
+    broken = ModelDamaged(path="p", file="f", detail="d")
+    assert advice(Model("8B", KIT, broken), small) == (False, str(broken))
+    assert advice(Model("elsewhere"), small)[0] is False
+
+
+def test_best_is_a_name_or_nothing(here: dict[str, Model]) -> None:
+    assert best([here["2B"], here["8B"]], Machine((cuda(80), cpu(8)))) == "8B"
+    assert best([here["2B"], here["8B"]], Machine((cpu(1),))) == ""
+    assert best([Model("2B")], Machine((cpu(64),))) == ""
+
+
+# --- what can't be had -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "found", "kind"),
+    [
+        ("cuda", "auto", Machine((cpu(64),)), DeviceMissing),
+        ("cuda:1", "auto", Machine((cuda(24), cpu(64))), DeviceMissing),
+        ("mps", "auto", Machine((cuda(24), cpu(64)), "old"), DeviceMissing),
+        ("tpu", "auto", Machine((cpu(64),)), DeviceMissing),
+        ("cuda", "auto", Machine((cpu(64),), "it knows CUDA 11.8"), DriverTooOld),
+        ("cpu", "float16", Machine((cuda(24), cpu(64))), PrecisionUnfit),
+        ("auto", "float16", Machine((cpu(64),)), PrecisionUnfit),
+        ("cuda", "bfloat16", Machine((cuda(24, "float16"), cpu(64))), PrecisionUnfit),
+        ("cuda", "float32", Machine((cuda(6), cpu(64))), MemoryTooSmall),
+        ("cuda", "auto", Machine((cuda(2), cpu(64))), MemoryTooSmall),
+        ("auto", "auto", Machine((cpu(1),)), MemoryTooSmall),
+    ],
+)
+def test_what_can_not_be_had_is_a_known_error(
+    device: str, precision: str, found: Machine, kind: type[JudgeError], here: dict[str, Model]
+) -> None:
+    with pytest.raises(kind):
+        choose(JudgeChoice("2B", device, precision), [here["2B"]], found)
+
+
+def test_a_precision_that_one_device_can_not_have_is_sought_on_the_next(here: dict[str, Model]) -> None:
+    choice = JudgeChoice("2B", "auto", "bfloat16")
+    assert chosen(choice, [here["2B"]], cuda(24, "float16"), cpu(64)) == ("2B", "cpu", "bfloat16")
+
+
+def test_too_little_memory_tells_the_least_that_would_do(here: dict[str, Model]) -> None:
+    with pytest.raises(MemoryTooSmall) as caught:
+        choose(JudgeChoice("8B"), [here["8B"]], Machine((cuda(4), cpu(1))))
+    assert caught.value.data == {
+        "name": "Qwen3-VL-Reranker-8B in int4",
+        "needed": 6.7,
+        "available": 4.0,
+        "device": "a card of 4",
+    }
+
+
+# --- devices -----------------------------------------------------------------------------------------
+
+
+def test_a_driver_that_is_too_old_is_told_from_other_trouble() -> None:
+    old = (
+        "CUDA initialization: The NVIDIA driver on your system is too old (found version 11080). Please update your "
+        "GPU driver by downloading and installing a new version (Triggered internally at c10.)"
+    )
+    assert "CUDA 11.8" in driver_trouble(["something else", old])
+    assert (
+        driver_trouble(["CUDA initialization: CUDA unknown error - this may be due to an incorrect environment"]) == ""
+    )
+    assert driver_trouble([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [((7, 5), "float16"), ((8, 0), "bfloat16"), ((8, 9), "bfloat16"), ((9, 0), "bfloat16"), ((12, 0), "bfloat16")],
+)
+def test_a_gpu_without_units_for_bfloat16_gets_float16(capability: tuple[int, int], expected: str) -> None:
+    assert cuda_computing(capability) == expected
+
+
+def test_a_processor_gets_bfloat16_only_where_it_is_much_faster() -> None:
+    assert cpu_computing(0.4) == cpu_computing(1.2) == "float32"
+    assert cpu_computing(4.0) == "bfloat16"
+
+
+def test_this_machine_has_a_processor_and_memory() -> None:
+    found = look()
+    host = found.devices[-1]
+    assert (host.word, host.kind) == ("cpu", "cpu")
+    assert host.computing in ("float32", "bfloat16")
+    assert 2**28 < host.memory <= host.total
+    assert look(held=2**30).devices[-1].memory >= min(host.memory + 2**29, host.total)
+    assert devices(found)[-1] == ("cpu", host.name, host.memory)
+    assert computing(torch.device("cpu")) == host.computing
+    assert dtype_of("int8", torch.device("cpu")) == dtype_of(host.computing, torch.device("cpu"))
+
+
+def test_running_out_of_memory_is_told_from_other_errors() -> None:
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+    with pytest.raises(RuntimeError) as caught:
+        torch.ones(2, 3) @ torch.ones(2, 3)
+    assert not is_out_of_memory(caught.value)
+
+
+# --- how fast ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Several wait for each other, however small the work, where other programs run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("precision", ["float32", "int4"])
+def test_more_tokens_take_longer(precision: str) -> None:
+    shape = shape_of(Model(str(KIT), KIT))
+    few, many = (
+        estimate(shape, JudgeChoice(str(KIT), "cpu", precision, max_pixels=tokens * 1024)) for tokens in (16, 1800)
+    )
+    assert few > 2 * many > 0
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_what_is_estimated_leaves_nothing_behind() -> None:
+    def live() -> int:
+        gc.collect()
+        return sum(type(thing) in (torch.Tensor, torch.nn.Parameter) for thing in gc.get_objects())
+
+    shape = shape_of(Model(str(KIT), KIT))
+    estimate(shape, JudgeChoice(str(KIT), "cpu", "float32"))
+    before = live()
+    estimate(shape, JudgeChoice(str(KIT), "cpu", "float32"))
+    assert live() == before
