@@ -330,6 +330,16 @@ class Catalog:
             row = self._db.execute("SELECT id FROM contents WHERE fingerprint = ?", [fingerprint]).fetchone()
         return int(row[0]) if row else 0
 
+    def fingerprints(self, contents: Iterable[int]) -> dict[int, bytes]:
+        """The fingerprints of these contents, by content id."""
+        with self._translated():
+            return dict(
+                self._db.execute(
+                    "SELECT id, fingerprint FROM contents WHERE id IN (SELECT value FROM json_each(?))",
+                    [json.dumps([int(content) for content in contents])],
+                ).fetchall()
+            )
+
     def scores(self, scorer: str, query: bytes, columns: int) -> KnownScores:
         """Every score of a judge for a query; `columns` numbers of evidence are kept with each."""
         with self._translated():

@@ -17,10 +17,14 @@ from core.decoding.pool import DecodingPool, Task
 from core.errors import CatalogDamaged, ListingUnknown, MediaError
 from core.jobs import (
     Adopt,
+    DownloadModel,
+    EstimateCost,
     Event,
     Explain,
     Jobs,
+    ListModels,
     ListSubfolders,
+    LoadJudge,
     MakeFilmstrip,
     MakePreview,
     MakeThumbnails,
@@ -32,11 +36,14 @@ from core.jobs import (
     ScanStarted,
     Subfolders,
     ThumbnailMade,
+    UnloadJudge,
+    VerifyModel,
 )
+from core.judges import Judges
 from core.media import Listed, Listing, scan, subfolders
 from core.ranking import Kept, OpenListing, explain, kept_under, rank
-from core.scorers import Scorer, open_scorer
-from core.settings import Home
+from core.scorers import Scorer
+from core.settings import Home, load_settings
 
 T = TypeVar("T")
 Steps = Generator[Event | None, None, None]
@@ -58,10 +65,11 @@ class Engine(Jobs):
         self.catalog = Catalog(self.home.catalog)
         self._pool = DecodingPool(workers=workers, time_limit=time_limit, on_done=self.answered.set)
         self._listings: OrderedDict[str, OpenListing] = OrderedDict()
-        self._scorers: dict[str, Scorer[Any]] = {}
+        self._judges = Judges(self.home.judges, lambda: load_settings(self.home.settings)[0].model_folders)
         self._kept: dict[str, Kept] = {}
 
     def close(self) -> None:
+        self._judges.unload()
         self._pool.close()
         self.catalog.close()
 
@@ -98,6 +106,18 @@ class Engine(Jobs):
                 return self._explain(request)
             case Adopt():
                 return self._adopt(request)
+            case ListModels():
+                return self._threaded(self._judges.models(request.folder))
+            case EstimateCost():
+                return self._threaded(self._judges.cost(request.judge))
+            case LoadJudge():
+                return self._threaded(self._judges.load(request.judge))
+            case UnloadJudge():
+                return self._unload()
+            case DownloadModel():
+                return self._threaded(self._judges.download(request.name))
+            case VerifyModel():
+                return self._threaded(self._judges.verify(request.name))
 
     # --- jobs ------------------------------------------------------------------------------------
 
@@ -124,15 +144,26 @@ class Engine(Jobs):
         self._hold(request.listing)
         yield from ()
 
+    def _unload(self) -> Steps:
+        # In a thread: it waits for the judge's present batch.
+        yield from self._threaded(self._judges.unloaded())
+
     def _rank(self, request: Rank) -> Steps:
-        opened, scorer = self._opened(request.listing), self._scorer(request.scorer)
+        opened, scorer = self._opened(request.listing), self._judges.of(request.judge)
         if self.catalog.notice:
             yield Notice(self.catalog.notice)
         thumbnail = (request.thumbnail_pixels, str(self.home.thumbnails)) if request.thumbnail_pixels else None
         for last_try in (False, True):
             try:
                 yield from rank(
-                    request.query, opened, scorer, self._kept_of(scorer), self.catalog, self._pool, thumbnail=thumbnail
+                    request.query,
+                    opened,
+                    scorer,
+                    self._kept_of(scorer),
+                    self.catalog,
+                    self._pool,
+                    on_judged=self.answered.set,
+                    thumbnail=thumbnail,
                 )
                 break
             except CatalogDamaged as error:
@@ -141,7 +172,7 @@ class Engine(Jobs):
                 yield Notice(error)  # set aside by now, and a new one begun
 
     def _explain(self, request: Explain) -> Steps:
-        opened, scorer = self._opened(request.listing), self._scorer(request.scorer)
+        opened, scorer = self._opened(request.listing), self._judges.of(request.judge)
         yield from explain(request.query, opened, request.row, scorer, self.catalog, self._pool)
 
     def _thumbnails(self, request: MakeThumbnails) -> Steps:
@@ -169,11 +200,6 @@ class Engine(Jobs):
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _scorer(self, name: str) -> Scorer[Any]:
-        if name not in self._scorers:
-            self._scorers[name] = open_scorer(name)
-        return self._scorers[name]
-
     def _kept_of(self, scorer: Scorer[Any]) -> Kept:
         name = kept_under(scorer)
         if name not in self._kept:
@@ -195,7 +221,10 @@ class Engine(Jobs):
         return self._listings[token]
 
     def _threaded(self, items: Iterator[T], limit: int | None = None) -> Generator[T | None, None, None]:
-        """The items, made by a thread of their own; None while the next one is not there yet."""
+        """The items, made by a thread of their own; None while the next one is not there yet.
+
+        Closed early, the thread closes `items` as soon as the next one is made.
+        """
         made: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(maxsize=8)
         stopped = threading.Event()
 
@@ -208,6 +237,8 @@ class Engine(Jobs):
                         break
             except BaseException as error:  # handed to the thread that asked
                 failure = error
+            if isinstance(items, Generator):
+                items.close()
             put((None, failure, True))
 
         def put(entry: tuple[T | None, BaseException | None, bool]) -> None:

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.decoding import Preview, Raster, Thumbnail
-from core.errors import FolderError, MediaError, SemblanceError
+from core.errors import FolderError, JudgeError, MediaError, SemblanceError
 from core.media import Listed, Listing, Unlisted
 from core.query import Query
-from core.scorers import Explanation, Understood
+from core.scorers import Explanation, JudgeChoice, Understood
+
+BUILTIN = JudgeChoice()
 
 # --- requests, by falling priority -------------------------------------------------------------------
 
@@ -32,7 +34,8 @@ class Rank:
     query: Query
     listing: Listing | str
     """The listing, or its token."""
-    scorer: str = "builtin"
+    judge: JudgeChoice = BUILTIN
+    """Raises JudgeNotLoaded unless it is the built-in matcher or was loaded."""
     thumbnail_pixels: int = 0
     """Not 0: also leave thumbnails of this size in the cache while files are open."""
 
@@ -97,7 +100,7 @@ class Explain:
     query: Query
     listing: Listing | str
     row: int
-    scorer: str = "builtin"
+    judge: JudgeChoice = BUILTIN
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,85 @@ class Adopt:
     listing: Listing
 
 
-Request = Rank | MakeThumbnails | MakePreview | MakeFilmstrip | Scan | ListSubfolders | Explain | Adopt
+# --- requests about models
+
+
+@dataclass(frozen=True)
+class ListModels:
+    """Say which models there are and what fits this machine. Event: one Models.
+
+    Takes seconds the first time: the libraries are loaded, and the devices tried. Raises LibrariesMissing.
+    """
+
+    priority: ClassVar[int] = 1
+    folder: str = ""
+    """A folder of the person's to list too."""
+
+
+@dataclass(frozen=True)
+class EstimateCost:
+    """Try out how fast a model of this shape would be here, whether its weights are here or not. Event: one Cost.
+
+    Raises JudgeError.
+    """
+
+    priority: ClassVar[int] = 1
+    judge: JudgeChoice
+
+
+@dataclass(frozen=True)
+class LoadJudge:
+    """Load a judge's weights; another that was loaded is given back first. Events: Loading, then one JudgeLoaded.
+
+    Cancelled, it gives back what was loaded. Raises JudgeError.
+    """
+
+    priority: ClassVar[int] = 1
+    judge: JudgeChoice
+
+
+@dataclass(frozen=True)
+class UnloadJudge:
+    """Give back the loaded judge's memory. No events; nothing happens if none is loaded."""
+
+    priority: ClassVar[int] = 0
+
+
+@dataclass(frozen=True)
+class DownloadModel:
+    """Fetch a known model, going on where it stopped. The only request that opens a connection.
+
+    Events: Downloading. Cancelled, it keeps what has arrived. Raises JudgeError.
+    """
+
+    priority: ClassVar[int] = 2
+    name: str
+
+
+@dataclass(frozen=True)
+class VerifyModel:
+    """Check every file of a model. Events: Verifying. Raises JudgeError."""
+
+    priority: ClassVar[int] = 2
+    name: str
+
+
+Request = (
+    Rank
+    | MakeThumbnails
+    | MakePreview
+    | MakeFilmstrip
+    | Scan
+    | ListSubfolders
+    | Explain
+    | Adopt
+    | ListModels
+    | EstimateCost
+    | LoadJudge
+    | UnloadJudge
+    | DownloadModel
+    | VerifyModel
+)
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -177,7 +258,90 @@ class Subfolders:
     """Each with whether it has folders of its own."""
 
 
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as the model panel and `semblance models` show it."""
+
+    name: str
+    """What JudgeChoice.name says: 2B, 8B, or a folder."""
+    title: str
+    """Qwen3-VL-Reranker-2B, or the folder's name."""
+    folder: str
+    """Where it lies; empty if it is not here."""
+    size: int
+    """Bytes of its files here, or to be fetched."""
+    arrived: int
+    """Bytes that are here; less than `size` after a download that stopped."""
+    problem: JudgeError | None
+    """Why the files that are here can't be used."""
+    fits: bool
+    """Whether this machine can hold it, in the precision that `auto` would take."""
+    advice: str
+    """In one line: how it would run here, or what stands against it."""
+
+
+@dataclass(frozen=True)
+class Models:
+    known: tuple[ModelInfo, ...]
+    auto: str
+    """The name that `auto` means here; empty if nothing that is here fits."""
+    devices: tuple[tuple[str, str, int], ...]
+    """(cuda | mps | cpu, its name, bytes of its memory that a model may use), best first."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What judging by a model costs here, tried out or measured."""
+
+    judge: JudgeChoice
+    """As asked, with what `auto` came to filled in."""
+    pictures_per_second: float
+    measured: bool
+    """By rankings with the loaded model; else tried out on a few layers of its shape."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How far loading is. `stage`: libraries, checking, weights, warming."""
+
+    stage: str
+    done: int
+    """Bytes of weights that are in place."""
+    total: int
+
+
+@dataclass(frozen=True)
+class JudgeLoaded:
+    judge: JudgeChoice
+    """As asked, with what `auto` came to filled in."""
+    title: str
+    why: str
+    """In one line: what was chosen and why."""
+    memory: int
+    """Bytes that it takes on its device."""
+
+
+@dataclass(frozen=True)
+class Downloading:
+    file: str
+    done: int
+    """Bytes of the whole model."""
+    total: int
+    rate: float
+    """Bytes a second over the last seconds."""
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Verifying:
+    file: str
+    done: int
+    """Bytes."""
+    total: int
+
+
 RankingEvent = Scored | Failed | Progress | Notice | Understood
+ModelEvent = Models | Cost | Loading | JudgeLoaded | Downloading | Verifying
 
 Event = (
     RankingEvent
@@ -190,6 +354,7 @@ Event = (
     | list[Raster]
     | Subfolders
     | Explanation
+    | ModelEvent
 )
 
 T = TypeVar("T")
@@ -237,12 +402,20 @@ class Jobs(ABC):
         return listing
 
     def rank(
-        self, query: Query, listing: Listing, *, scorer: str = "builtin", thumbnail_pixels: int = 0
+        self, query: Query, listing: Listing, *, judge: JudgeChoice = BUILTIN, thumbnail_pixels: int = 0
     ) -> Iterator[Event]:
-        return self.run(Rank(query, listing, scorer, thumbnail_pixels))
+        return self.run(Rank(query, listing, judge, thumbnail_pixels))
 
-    def explain(self, query: Query, listing: Listing, row: int, *, scorer: str = "builtin") -> Explanation | None:
-        return next((e for e in self.run(Explain(query, listing, row, scorer)) if isinstance(e, Explanation)), None)
+    def explain(self, query: Query, listing: Listing, row: int, *, judge: JudgeChoice = BUILTIN) -> Explanation | None:
+        return next((e for e in self.run(Explain(query, listing, row, judge)) if isinstance(e, Explanation)), None)
+
+    def load(self, judge: JudgeChoice) -> Iterator[Event]:
+        """Load a judge's weights; how far it is, then one JudgeLoaded."""
+        return self.run(LoadJudge(judge))
+
+    def unload(self) -> None:
+        for _ in self.run(UnloadJudge()):
+            pass
 
     def thumbnails(self, listing: Listing, rows: Sequence[int], pixels: int) -> Iterator[Event]:
         return self.run(MakeThumbnails(listing, rows, pixels))

@@ -10,10 +10,10 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +26,17 @@ from core.errors import (
     CatalogError,
     CatalogFull,
     CatalogLocked,
-    FileDamaged,
     MediaError,
     QueryEmpty,
     ReferenceUnreadable,
+    ScoreMissing,
     SemblanceError,
 )
 from core.jobs import Failed, Notice, Progress, RankingEvent, Scored
+from core.judging import Desk, Judged
 from core.media import Decoded, Listing
 from core.query import Query, Reference
-from core.scorers import Document, Explanation, Feature, Question, Scorer
+from core.scorers import Document, Explanation, Feature, QuickQuestion, Scorer, SlowQuestion
 
 SAVE_SECONDS = 0.25
 """How often results are committed and then yielded: well under the second of work a crash may cost."""
@@ -103,7 +104,7 @@ class Kept:
         self._empty()
 
     def _empty(self) -> None:
-        self.shelf = self._scorer.shelf()
+        self.shelf: Any = self._scorer.shelf() if self._extractor else None
         self._rows: NDArray[np.int64] = np.full(1024, -1, np.int64)  # by content id
 
     def rows(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -151,9 +152,19 @@ _Result = tuple[int, FileRead]
 class _Part:
     """The query, or its minus: judged and kept by itself."""
 
-    question: Question[Any]
+    question: QuickQuestion[Any] | SlowQuestion
     digest: bytes
     known: KnownScores
+
+    @property
+    def quick(self) -> QuickQuestion[Any]:
+        """The question, of a judge without appetite."""
+        return cast("QuickQuestion[Any]", self.question)
+
+    @property
+    def slow(self) -> SlowQuestion:
+        """The question, of a judge with one."""
+        return cast(SlowQuestion, self.question)
 
 
 def _part(query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool) -> Generator[None, None, _Part]:
@@ -163,7 +174,7 @@ def _part(query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPoo
 
 def ask(
     query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
-) -> Generator[None, None, tuple[Question[Any], bytes]]:
+) -> Generator[None, None, tuple[QuickQuestion[Any] | SlowQuestion, bytes]]:
     """The query made ready, and its digest; its references are recalled or read. Raises QueryError."""
     references = [_recall(reference, scorer, catalog) for reference in query.references]
     readings = {
@@ -285,11 +296,13 @@ def rank(
     catalog: Catalog,
     pool: DecodingPool,
     *,
+    on_judged: Callable[[], None],
     thumbnail: tuple[int, str] | None = None,
 ) -> Generator[RankingEvent | None, None, None]:
-    """Judge every file of the listing, which may still be growing. Raises QueryError, CatalogDamaged.
+    """Judge every file of the listing, which may still be growing. Raises QueryError, JudgeError, CatalogDamaged.
 
-    `thumbnail` (pixels, cache folder): also leave a thumbnail while a file is open.
+    `thumbnail` (pixels, cache folder): also leave a thumbnail while a file is open. `on_judged` is called, from any
+    thread, when a slow judge has found something, so that it is time for the next step.
     """
     if not query:
         raise QueryEmpty
@@ -300,7 +313,7 @@ def rank(
         parts.append((yield from _part(query.unwanted, scorer, catalog, pool)))
     if understood := parts[0].question.understood:
         yield understood
-    run = _Run(parts, opened, scorer, kept, catalog, pool, thumbnail)
+    run = _Run(parts, opened, scorer, kept, catalog, pool, thumbnail, on_judged)
     try:
         yield from run.steps()
     finally:
@@ -321,6 +334,7 @@ class _Run:
         catalog: Catalog,
         pool: DecodingPool,
         thumbnail: tuple[int, str] | None,
+        on_judged: Callable[[], None],
     ) -> None:
         self.parts = parts
         self.opened = opened
@@ -339,9 +353,14 @@ class _Run:
         self.doubtful = _Promising()  # rows that a glance did not suffice for
         self.queue = _Promising()  # rows to be decoded
         self.flying: dict[int, _Reading] = {}
+        self.desk = Desk([part.slow for part in parts], on_judged) if scorer.appetite else None
+        self.on_desk: dict[int, FileRead | None] = {}  # rows there, with what reading taught unless nothing was opened
+        self.remembered: set[int] = set()  # rows that a slow judge needs no reading for
         self.read: list[_Result] = []  # decoded and judged, not yet committed
+        self.judged_again: list[int] = []  # judged without being opened, not yet committed
         self.refused: list[tuple[int, MediaError]] = []
         self.unsaved: list[_Result] = []  # yielded, but the catalog would not take them
+        self.unsaved_again: list[int] = []
         self.told: set[type[SemblanceError]] = set()
         self.done = self.failed = 0
         self.fresh: deque[tuple[float, int]] = deque()  # (when, files decoded so far), for the rate
@@ -351,7 +370,7 @@ class _Run:
     # --- the steps -------------------------------------------------------------------------------
 
     def steps(self) -> Iterator[RankingEvent | None]:
-        ahead = self.pool.workers * 2 + 1
+        ahead = max(self.pool.workers * 2 + 1, self.scorer.appetite)
         next_save = time.monotonic() + FIRST_SAVE_SECONDS
         while True:
             worked = True
@@ -363,11 +382,15 @@ class _Run:
                 yield from self._look_closely()
             else:
                 worked = False
-            self._submit(ahead)
+            if not self.desk or len(self.settled) == self.opened.resolved:
+                # A slow judge is only asked once all that is known has been shown.
+                self._submit(ahead)
             worked |= self._collect()
+            if self.desk:
+                worked |= self._hear(self.desk)
             now = time.monotonic()
-            pending = bool(self.read or self.refused)
-            if pending and (now >= next_save or not self.flying):
+            pending = bool(self.read or self.judged_again or self.refused)
+            if pending and (now >= next_save or not (self.flying or self.on_desk)):
                 yield from self._commit()
                 next_save = now + SAVE_SECONDS
             yield from self._progress()
@@ -380,7 +403,8 @@ class _Run:
         return (
             self.listing.complete
             and self.opened.resolved == len(self.settled) == len(self.listing)
-            and not (self.flying or len(self.with_features) or self.doubtful or self.read or self.refused)
+            and not (self.flying or self.on_desk or len(self.with_features) or self.doubtful)
+            and not (self.read or self.judged_again or self.refused)
             and self._next_row() is None
         )
 
@@ -388,10 +412,14 @@ class _Run:
         """Keep what was judged and not committed yet, and give back what waits in the pool."""
         for reading in self.flying.values():
             reading.task.cancel()
-        if self.read or self.unsaved or self.refused:
+        if self.desk:
+            self.desk.close()
+            with contextlib.suppress(Exception):  # told already, or of a ranking that nobody listens to any more
+                self._hear(self.desk)
+        if self.read or self.unsaved or self.refused or self.judged_again or self.unsaved_again:
             # What stands in the way was told when it first did; nobody listens any more.
             with contextlib.suppress(CatalogError):
-                self._save(self.unsaved + self.read, self.refused)
+                self._save(self.unsaved + self.read, self.refused, self.unsaved_again + self.judged_again)
 
     # --- what is known already -------------------------------------------------------------------
 
@@ -418,7 +446,19 @@ class _Run:
             kept = self.opened.contents[rest] > 0
             self.with_features = np.concatenate([self.with_features, rest[kept]])
             rest = rest[~kept]
+        elif self.desk:
+            self._recollect(rest[self.opened.contents[rest] > 0])
         self._enqueue(rest)
+
+    def _recollect(self, rows: NDArray[np.int64]) -> None:
+        """Note which of these rows, whose contents are known, a slow judge remembers."""
+        contents = self.opened.contents[rows].tolist()
+        fingerprints = self.catalog.fingerprints(contents)
+        self.remembered.update(
+            row
+            for row, content in zip(rows.tolist(), contents, strict=True)
+            if content in fingerprints and self.scorer.remembers(fingerprints[content])
+        )
 
     def _enqueue(self, rows: NDArray[np.int64]) -> None:
         """Add rows to be decoded; the most promising by name first, else in the listing's order."""
@@ -437,7 +477,7 @@ class _Run:
         self.kept.load(contents, self.catalog)
         places = self.kept.rows(contents)
         found = places >= 0
-        judged = [part.question.glance(self.kept.shelf, places[found]) for part in self.parts]
+        judged = [part.quick.glance(self.kept.shelf, places[found]) for part in self.parts]
         sound = ~np.isnan(np.sum([scores for scores, _, _ in judged], axis=0))
         # Gone from the catalog, or unreadable for this judge: learnt again.
         self._enqueue(np.concatenate([rows[~found], rows[found][~sound]]))
@@ -466,7 +506,7 @@ class _Run:
         if len(rows):
             documents = [Document(feature=Feature(*details[content])) for content in contents if content in details]
             for column, part in zip(self.judged, self.parts, strict=True):
-                column.put(rows, *part.question.judge(documents))
+                column.put(rows, *part.quick.judge(documents))
             yield from self._keep(rows)
 
     def _keep(self, rows: NDArray[np.int64]) -> Iterator[RankingEvent]:
@@ -488,19 +528,25 @@ class _Run:
     def _next_row(self) -> int | None:
         while self.opened.first:
             row = self.opened.first[0]
-            waiting = row < len(self.settled) and not self.settled[row] and row not in self.flying
+            waiting = row < len(self.settled) and not self.settled[row] and not self._under_way(row)
             # A content that is known waits for its features instead: no worker is needed.
             if waiting and not (self.extractor and self.opened.contents[row] > 0):
                 return row
             self.opened.first.pop(0)
         for row in self.queue:
-            if not self.settled[row] and row not in self.flying:
+            if not self.settled[row] and not self._under_way(row):
                 self.queue.put_back()
                 return row
         return None
 
+    def _under_way(self, row: int) -> bool:
+        return row in self.flying or row in self.on_desk
+
     def _submit(self, ahead: int) -> None:
-        while len(self.flying) < ahead and (row := self._next_row()) is not None:
+        while len(self.flying) + len(self.on_desk) < ahead and (row := self._next_row()) is not None:
+            if self.desk and row in self.remembered:
+                self._put_remembered(self.desk, row)
+                continue
             reference = Reference(Path(self.listing.path(row)))
             self.flying[row] = _read(reference, self.scorer, self.pool, thumbnail=self.thumbnail)
 
@@ -517,58 +563,127 @@ class _Run:
                 self.refused.append((row, error))
         if answers:
             self._judge(answers)
-        if finished:
-            self.fresh_count += len(finished)
-            self.fresh.append((time.monotonic(), self.fresh_count))
+        if not self.desk:
+            self._count_fresh(len(finished))
         return bool(finished)
+
+    def _count_fresh(self, files: int) -> None:
+        if files:
+            self.fresh_count += files
+            self.fresh.append((time.monotonic(), self.fresh_count))
 
     def _judge(self, answers: Sequence[tuple[int, Decoded, Feature | None]]) -> None:
         rows = np.array([row for row, _, _ in answers], np.int64)
         documents = [Document(feature=feature) if feature else Document(decoded) for _, decoded, feature in answers]
         contents = np.array([self.catalog.content_of(decoded.fingerprint) for _, decoded, _ in answers], np.int64)
+        if self.desk:
+            self._put_on_desk(self.desk, answers, contents)
+            return
         sound = np.ones(len(rows), bool)
         for part, column in zip(self.parts, self.judged, strict=True):
             # A moved or copied file is recognised by its content: it keeps the score it has.
             scores, evidence = part.known.of(contents)
             new = np.flatnonzero(np.isnan(scores))
             if len(new):
-                scores[new], evidence[new] = part.question.judge([documents[index] for index in new])
+                scores[new], evidence[new] = part.quick.judge([documents[index] for index in new])
             column.put(rows, scores, evidence)
             sound &= ~np.isnan(scores)
         for (row, decoded, feature), good in zip(answers, sound, strict=True):
             if good:
                 self.read.append((row, _file_read(self._file(row), decoded, feature)))
             else:
-                self.refused.append((row, FileDamaged(detail="the judge gave no number")))
+                self.refused.append((row, ScoreMissing(reason="no number came out")))
+
+    # --- a judge that takes its time -------------------------------------------------------------
+
+    def _put_on_desk(
+        self, desk: Desk, answers: Sequence[tuple[int, Decoded, Feature | None]], contents: NDArray[np.int64]
+    ) -> None:
+        unknown = self._take_known(np.array([row for row, _, _ in answers], np.int64), contents)
+        for (row, decoded, _), parts in zip(answers, unknown, strict=True):
+            read = _file_read(self._file(row), decoded, None)
+            if parts:
+                self.settled[row] = False
+                self.on_desk[row] = read
+                desk.put(row, Document(decoded, fingerprint=decoded.fingerprint), parts)
+            else:
+                self.read.append((row, read))
+
+    def _put_remembered(self, desk: Desk, row: int) -> None:
+        contents = self.opened.contents[[row]]
+        parts = self._take_known(np.array([row], np.int64), contents)[0]
+        self.on_desk[row] = None
+        desk.put(row, Document(fingerprint=self.catalog.fingerprints(contents.tolist())[int(contents[0])]), parts)
+
+    def _take_known(self, rows: NDArray[np.int64], contents: NDArray[np.int64]) -> list[frozenset[int]]:
+        """Put the scores that these contents have already; which parts of the query each still has to be asked."""
+        missing: list[set[int]] = [set() for _ in rows]
+        for index, (part, column) in enumerate(zip(self.parts, self.judged, strict=True)):
+            scores, evidence = part.known.of(contents)
+            column.put(rows, scores, evidence)
+            for place in np.flatnonzero(np.isnan(scores)):
+                missing[place].add(index)
+        return [frozenset(parts) for parts in missing]
+
+    def _hear(self, desk: Desk) -> bool:
+        """Take in what a slow judge has found; whether there was anything. Raises JudgeError."""
+        through = desk.take()
+        for file in through:
+            self._take_in(file, self.on_desk.pop(file.row))
+        self._count_fresh(sum(not file.forgotten for file in through))
+        return bool(through)
+
+    def _take_in(self, file: Judged, read: FileRead | None) -> None:
+        row = file.row
+        self.remembered.discard(row)
+        if file.forgotten:
+            self._enqueue(np.array([row], np.int64))
+            return
+        self.settled[row] = True
+        for part, score in file.scores.items():
+            self.judged[part].scores[row] = score
+        if np.isnan([judged.scores[row] for judged in self.judged]).any():
+            self.refused.append((row, ScoreMissing(reason=file.reason)))
+        elif read is None:
+            self.judged_again.append(row)
+        else:
+            self.read.append((row, read))
 
     # --- committing, then telling ----------------------------------------------------------------
 
     def _commit(self) -> Iterator[RankingEvent]:
         """Keep what was judged, then yield it: a score that was seen is a score that is kept."""
         batch, self.read = self.read, []
+        again, self.judged_again = self.judged_again, []
         refused, self.refused = self.refused, []
         try:
-            self._save(self.unsaved + batch, refused)
-            self.unsaved = []
+            self._save(self.unsaved + batch, refused, self.unsaved_again + again)
+            self.unsaved, self.unsaved_again = [], []
         except CatalogDamaged:
-            self.read, self.refused = batch, refused
+            self.read, self.judged_again, self.refused = batch, again, refused
             raise
         except CatalogError as error:
             if isinstance(error, CatalogLocked | CatalogFull):
                 self.unsaved += batch
+                self.unsaved_again += again
             yield from self._tell(error)
-        if batch:
-            yield self._scored(np.array([row for row, _ in batch], np.int64), known=False)
+        if batch or again:
+            yield self._scored(np.array([*(row for row, _ in batch), *again], np.int64), known=False)
         if refused:
-            self.opened.failures |= dict(refused)
+            # Another judge may have a score for what this one has none for.
+            self.opened.failures |= {row: error for row, error in refused if not isinstance(error, ScoreMissing)}
             yield self._failed(refused)
 
-    def _save(self, batch: Sequence[_Result], refused: Sequence[tuple[int, MediaError]] = ()) -> None:
+    def _save(
+        self, batch: Sequence[_Result], refused: Sequence[tuple[int, MediaError]], judged_again: Sequence[int]
+    ) -> None:
         rows = np.array([row for row, _ in batch], np.int64)
+        again = np.array(judged_again, np.int64)
         refusals = [FileRefused(*self._file(row), error) for row, error in refused]
         with self.catalog.writing():
             contents = self.catalog.save_files([read for _, read in batch], self.extractor)
             self._save_scores(rows, contents)
+            self._save_scores(again, self.opened.contents[again].tolist())
             self.catalog.save_refusals(refusals, DECODING_VERSION)
         self.opened.contents[rows] = contents
         if self.extractor:

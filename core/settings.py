@@ -45,6 +45,11 @@ class Home:
         return self.data / "settings.toml"
 
     @property
+    def judges(self) -> Path:
+        """What `auto` came to when models were loaded."""
+        return self.data / "judges.json"
+
+    @property
     def pasted(self) -> Path:
         """Pictures pasted or dragged from a browser: the reference of a query must stay to be asked again."""
         return self.data / "pasted"
@@ -75,6 +80,13 @@ class Settings:
     """Qt's saved window geometry, in base 64."""
     expanded: list[str] = field(default_factory=list)
     """Folders unfolded in the library."""
+    judge: str = "builtin"
+    """The judge that was chosen, by the name it has on the command line; loaded only when asked for."""
+    device: str = "auto"
+    precision: str = "auto"
+    budget: str = "balanced"
+    model_folders: list[str] = field(default_factory=list)
+    """Folders of the person's with a model in them."""
 
 
 def load_settings(path: Path) -> tuple[Settings, SettingsDamaged | None]:

@@ -21,6 +21,7 @@ from core import (
     Event,
     Failed,
     Jobs,
+    JudgeChoice,
     Kind,
     Listing,
     Notice,
@@ -39,6 +40,7 @@ from core.errors import (
     FileMisnamed,
     FileVanished,
     FolderMissing,
+    JudgeNotLoaded,
     NothingToGoOn,
     QueryEmpty,
     ReferenceUnreadable,
@@ -368,7 +370,12 @@ def test_a_question_that_cannot_be_asked_is_refused(
 
 def test_an_unknown_judge_is_refused(engine: Jobs, photos: Path) -> None:
     with pytest.raises(ScorerUnknown):
-        list(engine.rank(Query(text="red"), engine.list_folder(photos), scorer="oracle"))
+        list(engine.load(JudgeChoice("oracle")))
+
+
+def test_a_model_has_to_be_loaded_before_it_judges(engine: Jobs, photos: Path) -> None:
+    with pytest.raises(JudgeNotLoaded, match="2B"):
+        list(engine.rank(Query(text="red"), engine.list_folder(photos), judge=JudgeChoice("2B")))
 
 
 def test_a_missing_folder_is_refused(engine: Jobs) -> None:

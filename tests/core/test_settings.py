@@ -27,6 +27,11 @@ SET = Settings(
     splitter=[200, 700, 300],
     geometry="AdnQywADAAA=",
     expanded=["/photos"],
+    judge="2B",
+    device="cpu",
+    precision="float32",
+    budget="fast",
+    model_folders=["/models/客户 A"],
 )
 
 

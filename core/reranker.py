@@ -1,0 +1,339 @@
+"""The judge for scripts: `Qwen3VLReranker` takes the reference's dictionaries and gives its scores, many times faster.
+
+from core import Qwen3VLReranker
+model = Qwen3VLReranker("2B")
+scores = model.process({"query": {"text": "a red door"}, "documents": [{"image": "door.jpg"}, {"text": "A door."}]})
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core import machine, models
+from core.decoding import decode
+from core.decoding.given import decode_image, frames_as_clip
+from core.errors import AddressRefused, FileUnsupported, MediaError, ReferenceUnreadable
+from core.media import Decoded, Kind, ModelGrid, PixelPolicy, format_of
+from core.query import DEFAULT_INSTRUCTION
+from core.scorers import Budget, JudgeChoice
+from core.scorers.qwen import QwenModel, Shown, score_of, vision_of
+from core.scorers.qwen_forward import Forward, Pair, Seen
+from core.scorers.qwen_pixels import identity
+from core.scorers.qwen_prompt import Side, Vision
+
+T = TypeVar("T")
+
+MAX_LENGTH = 10_240
+MIN_PIXELS = 4 * 32 * 32
+MAX_PIXELS = Budget.FULL.tokens * 32 * 32
+TOTAL_PIXELS = 7_680 * 32 * 32
+FPS = 1.0
+MAX_FRAMES = 64
+UNREADABLE = -1.0
+"""The score of a document that can't be read."""
+AHEAD = 128
+"""Documents read and not yet judged: of pictures at full budget 0.7 GB of pixels."""
+
+logger = logging.getLogger(__name__)
+
+Media = Any
+"""A path or a PIL image; of a clip also a list of either."""
+_Given = Mapping[str, Any]
+"""Text, image and video of one side."""
+
+
+class Qwen3VLReranker:
+    """Qwen3-VL-Reranker over pictures, clips, texts and mixtures of them. Used by one thread at a time.
+
+    The defaults are the reference's, and the checkpoint's own precision; `torch_dtype="auto"` is the fastest sound one
+    on the device. `device` is auto, cuda, mps or cpu. Raises JudgeError.
+    """
+
+    def __init__(
+        self,
+        model_name_or_path: str | os.PathLike[str] = "auto",
+        max_length: int = MAX_LENGTH,
+        min_pixels: int = MIN_PIXELS,
+        max_pixels: int = MAX_PIXELS,
+        total_pixels: int = TOTAL_PIXELS,
+        fps: float = FPS,
+        max_frames: int = MAX_FRAMES,
+        default_instruction: str = DEFAULT_INSTRUCTION,
+        *,
+        torch_dtype: Any = None,
+        device: str = "auto",
+        scaled: bool = False,
+        attn_implementation: str | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """`scaled`: decode JPEGs at a reduced scale: faster, slightly other pixels. `attn_implementation` is accepted
+        for the reference's sake and means nothing here. `workers`: threads that decode."""
+        self.max_length = max_length
+        self.fps = fps
+        self.max_frames = max_frames
+        self.default_instruction = default_instruction
+        grid = ModelGrid(min_pixels=min_pixels, fps=fps, max_frames=max_frames, clip_pixels=total_pixels)
+        self._pixels = PixelPolicy(max_pixels=max_pixels, scaled=scaled, grid=grid)
+        name = os.fspath(model_name_or_path)
+        precision = _precision(torch_dtype) or _own_precision(name)
+        found = models.candidates(name)
+        asked = JudgeChoice(name if name == "auto" else found[0].name, device, precision)
+        choice, _ = machine.choose(asked, found)
+        self.model = _returned(QwenModel.load(models.find(choice.name), choice, max_length=max_length))
+        self.device, self.precision = choice.device, choice.precision
+        self._executor = ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1), "decode")
+        self._seen: dict[Hashable, Hashable] = {}  # file as it was -> the key of its pixels
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._executor.shutdown(cancel_futures=True)
+        self.model.close()
+
+    def __enter__(self) -> Qwen3VLReranker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def process(self, inputs: Mapping[str, Any]) -> list[float]:
+        """Scores 0..1 of inputs["documents"] for inputs["query"], in their order; -1.0 for what can't be read.
+
+        Query and documents are dictionaries with text, image and video, each one or a list of several; pictures are
+        paths or PIL images, clips paths or lists of frames. Also taken from `inputs`: instruction, fps, max_frames.
+        Raises ReferenceUnreadable if the query can't be read, JudgeError if the model can't go on.
+        """
+        query, documents = inputs.get("query"), list(inputs.get("documents") or ())
+        if not query or not documents:
+            return []
+        with self.model.using(lambda: False) as forward:
+            scores = np.full(len(documents), UNREADABLE, np.float32)
+            for places, logits in self._logits(forward, inputs, query, documents):
+                scores[places] = np.where(np.isnan(logits), UNREADABLE, score_of(logits))
+        return [float(score) for score in scores]
+
+    def _logits(
+        self,
+        forward: Forward,
+        inputs: Mapping[str, Any],
+        query: _Given,
+        documents: Sequence[_Given],
+    ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """(places of documents, their logits) as they are judged; nothing for those that can't be read."""
+        instruction = inputs.get("instruction") or self.default_instruction
+        if isinstance(text := query.get("text"), tuple):
+            instruction, query = text[0] or instruction, {**query, "text": text[1]}
+        reader = _Reader(
+            self.model, self._executor, self._policy(inputs.get("fps"), inputs.get("max_frames")), self._seen
+        )
+        try:
+            asked = reader.read(query).result()
+        except MediaError as error:
+            raise ReferenceUnreadable(path=_words_of(query), reason=error) from error
+        for group in _groups(reader, documents):
+            pairs, places = [], []
+            for place, pending in group:
+                try:
+                    shown = reader.renewed(pending.result(), documents[place])
+                except MediaError as error:
+                    logger.warning("document %d can't be read: %s", place, error)
+                    continue
+                prompt = self.model.writer.write(instruction, asked.side, shown.side)
+                if prompt.cut:
+                    logger.warning("document %d is longer than the judge reads; its end was left out", place)
+                pairs.append(Pair(prompt, (*asked.seen, *shown.seen)))
+                places.append(place)
+            for indices, logits in forward.logits(pairs, lambda: False):
+                for index in indices:
+                    if reason := forward.reasons.get(index):
+                        logger.warning("document %d has no score: %s", places[index], reason)
+                yield [places[index] for index in indices], logits
+
+    def _policy(self, fps: float | None, max_frames: int | None) -> PixelPolicy:
+        assert self._pixels.grid is not None
+        grid = replace(self._pixels.grid, fps=fps or self.fps, max_frames=max_frames or self.max_frames)
+        return replace(self._pixels, grid=grid)
+
+
+# --- reading what is asked and given -----------------------------------------------------------------
+
+
+class _Reader:
+    """Turns the dictionaries of `process` into sides of a prompt, with their pixels, in threads."""
+
+    def __init__(
+        self, model: QwenModel, executor: ThreadPoolExecutor, policy: PixelPolicy, seen: dict[Hashable, Hashable]
+    ):
+        self._model = model
+        self._executor = executor
+        self._policy = policy
+        self._named = identity(policy)
+        self._seen = seen
+
+    def read(self, given: _Given) -> _Pending:
+        """One side, begun. Raises TypeError for what is no dictionary of text, image and video."""
+        clips = [self._begin(Kind.VIDEO, clip) for clip in _listed(given.get("video"), _is_clip)]
+        pictures = [self._begin(Kind.IMAGE, picture) for picture in _listed(given.get("image"), _is_one)]
+        texts = tuple(_listed(given.get("text"), _is_one))
+        return _Pending(texts, pictures, clips)
+
+    def renewed(self, shown: Shown, given: _Given) -> Shown:
+        """The same, read again if it relies on features that other documents have displaced meanwhile."""
+        if all(seen.frames is not None or self._model.recall(seen.key) for seen in shown.seen):
+            return shown
+        return self.read(given).result()
+
+    def _begin(self, kind: Kind, medium: Media) -> Future[_Read]:
+        for image in medium if isinstance(medium, list | tuple) else [medium]:
+            if isinstance(image, Image.Image):
+                image.load()  # here: the same picture given twice must not be read by two threads at once
+        return self._executor.submit(self._read, kind, medium)
+
+    def _read(self, kind: Kind, medium: Media) -> _Read:
+        if isinstance(medium, str | os.PathLike):
+            return self._read_file(kind, _local(os.fspath(medium)))
+        decoded = (
+            frames_as_clip(_frames(medium), self._policy) if kind is Kind.VIDEO else decode_image(medium, self._policy)
+        )
+        return self._shown(decoded)
+
+    def _read_file(self, kind: Kind, path: str) -> _Read:
+        place: Hashable = None
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            place = path, status.st_size, status.st_mtime_ns, self._named
+            key = self._seen.get(place)
+            if key is not None and (vision := self._model.recall(key)):
+                return vision, Seen(key, None)
+        decoded = decode(path, self._policy)
+        if decoded.kind is not kind:
+            raise FileUnsupported(detail=f"given as {kind.label}, it is {decoded.kind.label}")
+        shown = self._shown(decoded)
+        if place is not None:
+            self._seen[place] = shown[1].key
+        return shown
+
+    def _shown(self, decoded: Decoded) -> _Read:
+        assert self._policy.grid is not None
+        vision = vision_of(decoded, self._policy.grid.factor)
+        key = decoded.fingerprint, self._named
+        self._model.note(key, vision)
+        return vision, Seen(key, decoded.frames)
+
+
+_Read = tuple[Vision, Seen]
+
+
+@dataclass
+class _Pending:
+    """A side that is being read."""
+
+    texts: tuple[str, ...]
+    pictures: list[Future[_Read]]
+    clips: list[Future[_Read]]
+
+    def done(self) -> bool:
+        return all(future.done() for future in (*self.clips, *self.pictures))
+
+    def wait(self) -> None:
+        wait([*self.clips, *self.pictures])
+
+    def result(self) -> Shown:
+        """Raises MediaError."""
+        clips = [future.result() for future in self.clips]
+        pictures = [future.result() for future in self.pictures]
+        side = Side(self.texts, tuple(vision for vision, _ in pictures), tuple(vision for vision, _ in clips))
+        return Shown(side, tuple(seen for _, seen in clips + pictures))
+
+
+def _groups(reader: _Reader, documents: Sequence[_Given]) -> Iterator[list[tuple[int, _Pending]]]:
+    """The documents in order, those together that are read by the time the judge is free."""
+    waiting = iter(enumerate(documents))
+    ahead: deque[tuple[int, _Pending]] = deque()
+    while True:
+        while len(ahead) < AHEAD and (following := next(waiting, None)):
+            ahead.append((following[0], reader.read(following[1])))
+        if not ahead:
+            return
+        group = [ahead.popleft()]
+        group[0][1].wait()
+        while ahead and ahead[0][1].done():
+            group.append(ahead.popleft())
+        yield group
+
+
+def _listed(given: Any, is_one: Callable[[Any], bool]) -> list[Any]:
+    """None, one thing or a list of things as a list."""
+    if given is None:
+        return []
+    return [given] if is_one(given) else list(given)
+
+
+def _is_one(given: Any) -> bool:
+    return not isinstance(given, list | tuple)
+
+
+def _is_clip(given: Any) -> bool:
+    """Whether this is one clip: a file, or a list of frames (pictures); else it is a list of clips."""
+    if _is_one(given):
+        return True
+    first = given[0] if given else None
+    if isinstance(first, str | os.PathLike):
+        row = format_of(first)
+        return row is not None and row.kind is Kind.IMAGE
+    return first is not None and not isinstance(first, list | tuple)
+
+
+def _frames(given: Sequence[Media]) -> list[Media]:
+    return [_local(os.fspath(frame)) if isinstance(frame, str | os.PathLike) else frame for frame in given]
+
+
+def _local(path: str) -> str:
+    """The file that is meant. Raises AddressRefused."""
+    path = path.removeprefix("file://")
+    if re.match(r"[a-z][a-z0-9+.-]+://|data:", path, re.IGNORECASE):
+        raise AddressRefused
+    return path
+
+
+def _words_of(query: _Given) -> str:
+    files = [medium for name in ("video", "image") for medium in _listed(query.get(name), _is_one)]
+    return ", ".join(os.fspath(file) if isinstance(file, str | os.PathLike) else type(file).__name__ for file in files)
+
+
+def _precision(dtype: Any) -> str:
+    """A torch dtype, or its name, in our words; empty for the checkpoint's own."""
+    return "" if dtype is None else str(dtype).removeprefix("torch.")
+
+
+def _own_precision(name: str) -> str:
+    """What the checkpoint's numbers are in; of one that is not here, or unknown, what suits the device."""
+    if name == "auto":
+        return "auto"
+    config = models.config_of(name)
+    parts = (config, config.get("text_config", {}))
+    found = next((part[key] for part in parts for key in ("dtype", "torch_dtype") if part.get(key)), "auto")
+    return str(found).removeprefix("torch.")
+
+
+def _returned(generator: Generator[Any, None, T]) -> T:
+    """What a generator returns, its yields passed over."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            return cast(T, end.value)

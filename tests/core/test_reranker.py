@@ -1,0 +1,183 @@
+"""The judge for scripts against the reference's scores: tests/data/parity holds a tiny model, media, and its logits."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from core import Qwen3VLReranker
+from core.errors import AddressRefused, PrecisionUnfit, ReferenceUnreadable
+
+PARITY = Path(__file__).parents[1] / "data" / "parity"
+GOLDEN: dict[str, Any] = json.loads((PARITY / "golden.json").read_text("utf-8"))
+MEDIA = PARITY / "media"
+
+
+def placed(given: dict[str, Any]) -> dict[str, Any]:
+    """A side of the kit with its file names as paths."""
+
+    def place(name: str, value: Any) -> Any:
+        if name == "text":
+            return value
+        return [str(MEDIA / file) for file in value] if isinstance(value, list) else str(MEDIA / value)
+
+    return {name: place(name, value) for name, value in given.items()}
+
+
+DOCUMENTS = [placed(document) for document in GOLDEN["documents"]]
+CASES = [case | {"query": placed(case["query"])} for case in GOLDEN["cases"]]
+
+
+def asked(case: dict[str, Any], documents: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: case[name] for name in ("instruction", "query", "fps")} | {"documents": documents}
+
+
+def logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
+def tolerance(case: dict[str, Any], document: dict[str, Any]) -> float:
+    """What the kit requires: clips 1e-2, all else 1e-3."""
+    return 1e-2 if "video" in case["query"] or "video" in document else 1e-3
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Qwen3VLReranker]:
+    with Qwen3VLReranker(PARITY / "model", device="cpu", torch_dtype="float32") as model:
+        yield model
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "+".join(case["query"]))
+def test_every_logit_is_the_references(model: Qwen3VLReranker, case: dict[str, Any]) -> None:
+    found = [logit(score) for score in model.process(asked(case, DOCUMENTS))]
+    for document, mine, theirs in zip(DOCUMENTS, found, case["logits"], strict=True):
+        assert mine == pytest.approx(theirs, abs=tolerance(case, document)), document
+
+
+def test_one_by_one_as_in_company(model: Qwen3VLReranker) -> None:
+    for case in CASES[2:4]:
+        together = model.process(asked(case, DOCUMENTS))
+        alone = [model.process(asked(case, [document]))[0] for document in DOCUMENTS]
+        assert alone == pytest.approx(together, abs=2e-5)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    case=st.sampled_from(CASES),
+    order=st.lists(st.integers(0, len(DOCUMENTS) - 1), min_size=1, max_size=16),
+    features_kept=st.booleans(),
+)
+def test_in_any_company_order_and_repetition(
+    model: Qwen3VLReranker, case: dict[str, Any], order: list[int], features_kept: bool
+) -> None:
+    if not features_kept:
+        model.model.forward.give_back()
+    found = model.process(asked(case, [DOCUMENTS[index] for index in order]))
+    for index, score in zip(order, found, strict=True):
+        assert logit(score) == pytest.approx(case["logits"][index], abs=tolerance(case, DOCUMENTS[index]))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_lower_precision_ranks_alike_where_scores_are_spread(model: Qwen3VLReranker, precision: str) -> None:
+    from scipy.stats import spearmanr
+
+    case = max(CASES, key=lambda case: float(np.std(case["logits"])))
+    exact = model.process(asked(case, DOCUMENTS))
+    with Qwen3VLReranker(PARITY / "model", device="cpu", torch_dtype=precision) as other:
+        found = other.process(asked(case, DOCUMENTS))
+    assert spearmanr(exact, found).statistic > 0.99
+
+
+def test_a_document_that_cannot_be_read_is_minus_one_and_said(
+    model: Qwen3VLReranker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    documents = [{"text": "a"}, {"image": str(tmp_path / "gone.png")}, {"image": str(tmp_path / "broken.jpg")}]
+    with caplog.at_level(logging.WARNING, "core.reranker"):
+        scores = model.process({"query": {"text": "a"}, "documents": documents})
+    assert 0 < scores[0] < 1
+    assert scores[1:] == [-1.0, -1.0]
+    assert ["no longer there" in line for line in caplog.messages] == [True, False]
+    assert "damaged" in caplog.messages[1]
+
+
+def test_a_query_that_cannot_be_read_is_an_error(model: Qwen3VLReranker) -> None:
+    with pytest.raises(ReferenceUnreadable, match=r"gone\.png"):
+        model.process({"query": {"image": "gone.png"}, "documents": [{"text": "a"}]})
+    with pytest.raises(AddressRefused):
+        model.process({"query": {"image": "https://example.org/a.png"}, "documents": [{"text": "a"}]})
+
+
+def test_nothing_asked_or_nothing_given_is_nothing(model: Qwen3VLReranker) -> None:
+    assert model.process({"query": {}, "documents": [{"text": "a"}]}) == []
+    assert model.process({"query": {"text": "a"}, "documents": []}) == []
+
+
+def test_an_empty_document_is_judged_as_the_reference_does(model: Qwen3VLReranker) -> None:
+    empty, word = model.process({"query": {"text": "a"}, "documents": [{}, {"text": "NULL"}]})
+    assert empty == word
+
+
+def test_pictures_and_frames_in_memory(model: Qwen3VLReranker) -> None:
+    path = MEDIA / "photo0.jpg"
+    with Image.open(path) as image:
+        image.load()
+        query = {"text": "a dog"}
+        from_file, from_memory = model.process({"query": query, "documents": [{"image": str(path)}, {"image": image}]})
+        assert from_file == from_memory
+        several = model.process({"query": query, "documents": [{"video": [image] * 4}, {"image": [image, image]}]})
+    assert all(0 < score < 1 for score in several)
+
+
+def test_the_instruction_may_come_with_the_text(model: Qwen3VLReranker) -> None:
+    documents = [{"text": "a boat"}]
+    told = model.process({"instruction": "Find boats.", "query": {"text": "a"}, "documents": documents})
+    assert model.process({"query": {"text": ("Find boats.", "a")}, "documents": documents}) == told
+    assert model.process({"query": {"text": "a"}, "documents": documents}) != told
+
+
+def test_frames_a_second_and_their_number_count(model: Qwen3VLReranker) -> None:
+    request = {"query": {"text": "a"}, "documents": [{"video": str(MEDIA / "pan.mp4")}]}
+    scores = {*model.process(request), *model.process(request | {"fps": 3.0})}
+    assert len(scores) == 2
+    assert model.process(request | {"fps": 3.0, "max_frames": 4}) != model.process(request | {"fps": 3.0})
+
+
+def test_the_second_query_opens_no_picture(model: Qwen3VLReranker, tmp_path: Path) -> None:
+    paths = []
+    for index in range(3):
+        paths.append(tmp_path / f"{index}.png")
+        Image.new("RGB", (64, 64), (80 * index, 10, 10)).save(paths[-1])
+    documents = [{"image": str(path)} for path in paths]
+    first = model.process({"query": {"text": "red"}, "documents": documents})
+    states = [path.stat() for path in paths]
+    for path, state in zip(paths, states, strict=True):
+        path.write_bytes(b"x" * state.st_size)
+        import os
+
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert model.process({"query": {"text": "red"}, "documents": documents}) == pytest.approx(first, abs=1e-6)
+
+
+def test_float16_on_a_processor_is_refused() -> None:
+    with pytest.raises(PrecisionUnfit, match="float16"):
+        Qwen3VLReranker(PARITY / "model", device="cpu", torch_dtype="float16")
+
+
+def test_long_texts_are_cut_and_said(model: Qwen3VLReranker, caplog: pytest.LogCaptureFixture) -> None:
+    text = " ".join(str(random.Random(0).random()) for _ in range(4000))
+    with caplog.at_level(logging.WARNING, "core.reranker"):
+        scores = model.process({"query": {"text": "a"}, "documents": [{"text": text}, {"text": text + " more"}]})
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+    assert sum("longer" in line for line in caplog.messages) == 2
