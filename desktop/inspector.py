@@ -99,8 +99,10 @@ class _Ranking(QWidget):
         self.rank.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._bar = Bar(self)
         self._bar.setAccessibleName(self.tr("Score bar"))
-        for widget in (self._score, self._bar):
-            widget.setToolTip(plain_tip(score_scale()))
+        self._judge = ElidedLabel(self)
+        self._judge.setFont(theme.small())
+        self._judge.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self._judge.hide()
         numbers = QHBoxLayout()
         numbers.addWidget(self._score, 0, Qt.AlignmentFlag.AlignBaseline)
         numbers.addStretch(1)
@@ -110,16 +112,21 @@ class _Ranking(QWidget):
         column.setSpacing(4)
         column.addLayout(numbers)
         column.addWidget(self._bar)
+        column.addWidget(self._judge)
 
     def show_file(self, file: FileView) -> None:
         self.setVisible(file.score is not None)
         if file.score is not None:
             self._score.setText(self.locale().toString(file.score, "f", 2))
             self._score.setAccessibleName(self.tr("Score {score}").format(score=self._score.text()))
-            self._score.setAccessibleDescription(score_meaning(file.score))
+            self._score.setAccessibleDescription(score_meaning(file.score, by_model=bool(file.judge)))
             self.rank.setText(rank_text(file, self.locale()))
             self._bar.set_share(file.score)
             self._bar.setAccessibleDescription(f"{self._bar.share():.0%}")
+            for widget in (self._score, self._bar):
+                widget.setToolTip(plain_tip(score_scale(by_model=bool(file.judge))))
+            self._judge.setText(file.judge)
+            self._judge.setVisible(bool(file.judge))
 
 
 class Inspector(QWidget):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QLocale, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -15,12 +14,12 @@ from PySide6.QtWidgets import (
     QStyleOptionToolButton,
     QStylePainter,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from core import Progress
 from desktop import theme
+from desktop.judge_words import duration_text, rate_text
 from desktop.messages import plain_tip
 from desktop.session import Phase
 
@@ -30,6 +29,8 @@ class JudgeBar(QWidget):
 
     stop_wanted = Signal()
     failures_wanted = Signal()
+    judges_wanted = Signal(object)
+    """The chip (QWidget), which was pressed: the judges are to be shown above it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,9 +38,8 @@ class JudgeBar(QWidget):
         self._phase = Phase.NONE
         self._progress: Progress | None = None
         self._lamp = _Lamp(self)
-        self._judge = _JudgeButton(self.tr("Built-in matcher: looks and words, not meaning"), self)
-        self._judge.clicked.connect(self._show_about)
-        self._about: _About | None = None
+        self.chip = JudgeChip(self)
+        self.chip.clicked.connect(lambda: self.judges_wanted.emit(self.chip))
         self._failures = QToolButton(self)
         self._failures.setAutoRaise(True)
         self._failures.setIcon(theme.icon("warning"))
@@ -60,30 +60,13 @@ class JudgeBar(QWidget):
         row.setContentsMargins(12, 4, 12, 4)
         row.setSpacing(8)
         row.addWidget(self._lamp)
-        row.addWidget(self._judge)
+        row.addWidget(self.chip)
         row.addStretch(1)
         for widget in (self._failures, self._bar, self._count, self._stop):
             row.addWidget(widget)
         self.setFixedHeight(40)
-        self._judge.setToolTip(plain_tip(self.about()))
-        self._judge.setAccessibleDescription(self.about())
         self.set_failures(0)
         self._show_state()
-
-    def about(self) -> str:
-        """What the judge can see and what it can't, in three short lines."""
-        return "\n".join(
-            [
-                self.tr("Sees how pictures and clips look: colours, composition, texture, the same picture altered."),
-                self.tr("Reads names, captions, keywords and texts; knows words for looks in English and Chinese."),
-                self.tr("Can't see what is in a picture, or what it means."),
-            ]
-        )
-
-    def _show_about(self) -> None:
-        if self._about is None:
-            self._about = _About(self._judge.text(), self.about(), self)
-        self._about.open_above(self._judge)
 
     @property
     def text(self) -> str:
@@ -123,20 +106,12 @@ class JudgeBar(QWidget):
         done, total = locale.toString(progress.done), locale.toString(progress.total)
         parts = [self.tr("%1 of %2").replace("%1", done).replace("%2", total)]
         if running and progress.rate > 0:
-            rate = locale.toString(float(progress.rate), "f", 0 if progress.rate >= 10 else 1)
-            parts.append(self.tr("%1/s").replace("%1", rate))
+            parts.append(self.tr("%1/s").replace("%1", rate_text(progress.rate)))
             if progress.seconds_left:
-                parts.append(self.tr("%1 left").replace("%1", self._duration(progress.seconds_left)))
+                parts.append(self.tr("%1 left").replace("%1", duration_text(progress.seconds_left)))
         if self._phase is Phase.STOPPED:
             parts.append(self.tr("stopped"))
         self._count.setText(" · ".join(parts))
-
-    def _duration(self, seconds: float) -> str:
-        if seconds < 90:
-            return self.tr("%1 s").replace("%1", str(max(1, round(seconds))))
-        if seconds < 5400:
-            return self.tr("%1 min").replace("%1", str(round(seconds / 60)))
-        return self.tr("%1 h").replace("%1", f"{seconds / 3600:.1f}")
 
 
 class _Lamp(QWidget):
@@ -160,20 +135,37 @@ class _Lamp(QWidget):
         painter.drawEllipse(self.rect().adjusted(1, 1, -2, -2))
 
 
-class _JudgeButton(QToolButton):
-    """The judge's name, which gives way at its end where the bar is narrow; pressed, it says more."""
+class JudgeChip(QToolButton):
+    """What judges, and how it is with it; gives way at its end where the bar is narrow. Pressed, it tells more."""
 
-    def __init__(self, text: str, parent: QWidget) -> None:
+    _SIDE, _ARROW = 6, 20
+    """Logical pixels beside the words, and for the arrow behind them."""
+
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setText(text)
-        self.setFont(theme.normal())
+        self._share: float | None = None
+        self._is_busy = False
+        self.setFont(theme.tabular(theme.normal()))
         self.setAutoRaise(True)
         self.setFixedHeight(28)
-        self.setAccessibleName(text)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
+    def set_state(self, text: str, tip: str, *, busy: bool = False, share: float | None = None) -> None:
+        """Say `text`; while it is busy with a model a line at the foot shows its `share` (0..1, None: unknown)."""
+        self.setText(text)
+        self.setAccessibleName(text)
+        self.setToolTip(plain_tip(tip))
+        self.setAccessibleDescription(tip)
+        self._is_busy, self._share = busy, share
+        self.updateGeometry()
+        self.update()
+
+    def share(self) -> float | None:
+        """How far the line at its foot reaches; None without one."""
+        return (self._share or 0.0) if self._is_busy else None
+
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 2 * 6 + 20, 28)
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 2 * self._SIDE + self._ARROW, 28)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self.fontMetrics().averageCharWidth() * 12, 28)
@@ -184,40 +176,14 @@ class _JudgeButton(QToolButton):
         self.initStyleOption(option)
         option.text = ""
         painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
-        room = self.rect().adjusted(6, 0, -22, 0)
+        room = self.rect().adjusted(self._SIDE, 0, -self._SIDE - self._ARROW + 4, 0)
         elided = QFontMetrics(self.font()).elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
         painter.setPen(self.palette().color(QPalette.ColorRole.ButtonText))
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, elided)
         used = min(self.fontMetrics().horizontalAdvance(elided), room.width())
         theme.icon("chevron-up").paint(painter, QRect(room.left() + used + 4, (self.height() - 12) // 2, 12, 12))
-
-
-class _About(QFrame):
-    """A few lines over the bar; a click elsewhere or Esc closes it."""
-
-    _WIDTH = 400
-
-    def __init__(self, title: str, lines: str, parent: QWidget) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
-        self.setObjectName("about")
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(lines)
-        self.setStyleSheet("#about { background: palette(window); border: 1px solid palette(mid); }")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 16, 14)
-        column.setSpacing(8)
-        for text in (title, *lines.split("\n")):
-            label = QLabel(text, self)
-            label.setFont(theme.normal())
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
-            if text != title:
-                label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-            column.addWidget(label)
-        self.setFixedWidth(self._WIDTH)
-
-    def open_above(self, button: QWidget) -> None:
-        self.setFixedHeight(self.heightForWidth(self._WIDTH))
-        self.move(button.mapToGlobal(QPoint(0, -self.height() - 4)))
-        self.show()
-        self.setFocus()
+        if self._is_busy:
+            line = QRect(room.left(), self.height() - 3, room.width(), 2)
+            painter.fillRect(line, self.palette().color(QPalette.ColorRole.Mid))
+            line.setWidth(round(line.width() * (self._share or 0.0)))
+            painter.fillRect(line, self.palette().color(QPalette.ColorRole.Highlight))

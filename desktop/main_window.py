@@ -24,8 +24,6 @@ from PySide6.QtWidgets import QApplication, QMenu, QSplitter, QVBoxLayout, QWidg
 
 from core import (
     Event,
-    Explain,
-    Explanation,
     Home,
     Kind,
     ListSubfolders,
@@ -42,9 +40,12 @@ from core.errors import CatalogError, FolderMissing, MediaError, QueryError, pri
 from desktop import theme
 from desktop.drops import DropPlace, file_url
 from desktop.engine_thread import EngineLink
+from desktop.explaining import Explainer
 from desktop.images import image_of
 from desktop.inspector import Inspector
 from desktop.judge_bar import JudgeBar
+from desktop.judge_desk import JudgeDesk
+from desktop.judge_words import judge_title
 from desktop.library_panel import LibraryPanel
 from desktop.loupe import Loupe
 from desktop.messages import sentence
@@ -58,6 +59,7 @@ from resources import SAMPLE_QUERY, samples_folder
 
 if TYPE_CHECKING:
     from desktop.failures_panel import FailuresPanel
+    from desktop.model_panel import ModelPanel
 
 RECENT_FOLDERS = 8
 PREVIEW_PIXELS = 8192
@@ -75,8 +77,7 @@ class MainWindow(QWidget):
         self._settings = settings
         self._away: set[str] = set()  # roots that were not there when last asked for
         self._folder = ""  # the one that is open, or could not be opened
-        self._preview_job = self._region_job = self._explain_job = 0
-        self._explained: tuple[object, ...] = ()  # what the explanation that is shown, or asked for, is of
+        self._preview_job = self._region_job = 0
         self._inspect_timer = QTimer(self)
         self._inspect_timer.setSingleShot(True)
         self._inspect_timer.setInterval(INSPECT_MS)
@@ -97,7 +98,11 @@ class MainWindow(QWidget):
         self.library = LibraryPanel(self)
         self.results = ResultsPane(self.session, self._link, self)
         self.inspector = Inspector(self)
+        self._explainer = Explainer(self.session, self._link, self.inspector)
         self.judge_bar = JudgeBar(self)
+        self.desk = JudgeDesk(
+            self.session, self._link, self.notice, self.judge_bar.chip, self._settings, self._save_settings
+        )
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         for panel in (self.library, self.results, self.inspector):
             self.splitter.addWidget(panel)
@@ -116,6 +121,7 @@ class MainWindow(QWidget):
         self.loupe = Loupe(self)
         self.region_picker = RegionPicker(self)
         self.failures: FailuresPanel | None = None
+        self.models: ModelPanel | None = None
 
     def _connect(self) -> None:
         session, query_bar, library, view = self.session, self.query_bar, self.library, self.results.view
@@ -158,6 +164,10 @@ class MainWindow(QWidget):
         self.region_picker.picture_wanted.connect(self._fetch_region_picture)
         self.judge_bar.stop_wanted.connect(session.stop)
         self.judge_bar.failures_wanted.connect(self.show_failures)
+        self.judge_bar.judges_wanted.connect(self.show_models)
+        self.desk.panel_wanted.connect(self.show_models)
+        self.desk.judges.chosen.connect(lambda choice: query_bar.aspect_choice.set_known(choice.is_builtin))
+        query_bar.aspect_choice.set_known(self.desk.judges.choice.is_builtin)
         session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
         session.ranking_started.connect(lambda _query: self._failures_changed())
         session.ranking_started.connect(lambda _query: self._forget_last_answer())
@@ -169,7 +179,7 @@ class MainWindow(QWidget):
         session.listing_opened.connect(lambda _listing: self._failures_changed())
         session.listing_finished.connect(self._failures_changed)
         session.noticed.connect(self._tell)
-        session.ranking_refused.connect(self._tell)
+        session.ranking_refused.connect(self._tell_refused)
         self._link.engine_failed.connect(self._tell)
 
     def _add_actions(self) -> None:
@@ -205,6 +215,7 @@ class MainWindow(QWidget):
             choice.triggered.connect(lambda _checked, mode=mode: self._set_theme(mode))
             group.addAction(choice)
         self.menu.addSeparator()
+        action(self.tr("Judges and models …"), ["Ctrl+J"], self.show_models)
         action(self.tr("Files that can't be scored …"), [], self.show_failures)
         self.menu.addSeparator()
         action(self.tr("Quit"), ["Ctrl+Q"], self.close)
@@ -364,7 +375,7 @@ class MainWindow(QWidget):
     def _forget_last_answer(self) -> None:
         """What was told of the query before holds no longer."""
         self.notice.withdraw("query")
-        self._stop_explaining()
+        self._explainer.stop()
         self.inspector.why.forget()
 
     def find_similar(self, path: str, region: Region | None = None) -> None:
@@ -459,41 +470,9 @@ class MainWindow(QWidget):
         else:
             id_ = view.current_id if view.current_id >= 0 else int(view.selection()[0])
             self.inspector.show_file(self._file_view(id_), view.thumbnail(id_))
-            self._explain(id_)
+            self._explainer.explain(id_, self.results.model.score_of(id_))
             return
-        self._stop_explaining()
-
-    def _stop_explaining(self) -> None:
-        self._link.cancel(self._explain_job)
-        self._explained = ()
-
-    def _explain(self, id_: int) -> None:
-        """Ask why the file in the inspector has its score, once for each score it gets."""
-        session, score = self.session, self.results.model.score_of(id_)
-        assert session.listing is not None
-        if session.query is None or score is None:
-            self._stop_explaining()
-            self.inspector.why.hide()
-            return
-        subject = (session.listing.token, id_, score)
-        if subject == self._explained:
-            return
-        if subject[:2] != self._explained[:2]:  # another file, and not only another score
-            self.inspector.set_explanation(None)
-        self._stop_explaining()
-        self._explained = subject
-
-        def show(event: Event) -> None:
-            if isinstance(event, Explanation):
-                self.inspector.set_explanation(event)
-
-        def settle() -> None:
-            # Whatever went wrong was told of the ranking, or will be; here it means that nothing is said.
-            if not self.inspector.why.said():
-                self.inspector.why.hide()
-
-        request = Explain(session.query, session.listing, id_, session.scorer)
-        self._explain_job = self._link.run(request, show, settle, lambda _: settle())
+        self._explainer.stop()
 
     def _file_view(self, id_: int) -> FileView:
         listing, model = self.session.listing, self.results.model
@@ -510,6 +489,7 @@ class MainWindow(QWidget):
             rank=model.rank_of(id_),
             ranked_total=model.counts.judged,
             error=sentence(error) if error else None,
+            judge="" if self.session.ranked_by.is_builtin else judge_title(self.session.ranked_by.name),
         )
 
     def _shown_folder(self, folder: str) -> str:
@@ -618,6 +598,19 @@ class MainWindow(QWidget):
         self.failures.show()
         self.failures.raise_()
 
+    def show_models(self) -> None:
+        """The panel over the judge's chip."""
+        if self.models is None:
+            from desktop.model_panel import ModelPanel  # not needed to show the window
+
+            self.models = ModelPanel(self.desk.judges, self)
+        listing = self.session.listing
+        self.models.open_above(self.judge_bar.chip, len(listing.names) if listing else 0)
+
+    def _tell_refused(self, error: BaseException) -> None:
+        if not self.desk.takes(error):
+            self._tell(error)
+
     def _tell(self, error: BaseException) -> None:
         if isinstance(error, QueryError | MediaError):
             self.notice.say("query", sentence(error))
@@ -629,6 +622,8 @@ class MainWindow(QWidget):
     def _tell_whether_they_differ(self, hardly: bool) -> None:
         if hardly:
             text = self.tr("These results hardly differ: be more specific, or add a picture.")
+            if not self.session.ranked_by.is_builtin:
+                text = self.tr("These results hardly differ: say more exactly what you look for, or add a picture.")
             self.notice.say("differ", text, warning=False)
         else:
             self.notice.withdraw("differ")

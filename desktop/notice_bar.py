@@ -10,6 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTo
 
 from desktop import theme
 
+Action = tuple[str, Callable[[], object]]
+"""What a button says, and what it does."""
+MOST_ACTIONS = 2
+
 
 class NoticeBar(QWidget):
     """Shows the newest notice until it is closed, answered or withdrawn. Never a dialog, never a stack.
@@ -25,13 +29,14 @@ class NoticeBar(QWidget):
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Light)
         self._is_warning = False
-        self._action: Callable[[], object] | None = None
+        self._actions: tuple[Action, ...] = ()
         self._text = QLabel(self)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._button = QPushButton(self)
-        self._button.clicked.connect(self._act)
+        self._buttons = [QPushButton(self) for _ in range(MOST_ACTIONS)]
+        for at, button in enumerate(self._buttons):
+            button.clicked.connect(lambda _checked, at=at: self._act(at))
         self._close = QToolButton(self)
         self._close.setIcon(theme.icon("close"))
         self._close.setAutoRaise(True)
@@ -41,7 +46,7 @@ class NoticeBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(8)
-        for widget in (self._icon, self._text, self._button, self._close):
+        for widget in (self._icon, self._text, *self._buttons, self._close):
             row.addWidget(widget)
         self.hide()
 
@@ -50,23 +55,21 @@ class NoticeBar(QWidget):
         """What it says; empty when it is hidden."""
         return "" if self.isHidden() else self._text.text()
 
-    def say(
-        self, key: str, text: str, action: tuple[str, Callable[[], object]] | None = None, *, warning: bool = True
-    ) -> None:
-        """Show `text`, with a button if there is something to do. `key` names the matter, for `withdraw`.
+    def say(self, key: str, text: str, *actions: Action, warning: bool = True) -> None:
+        """Show `text`, with a button for each thing there is to do. `key` names the matter, for `withdraw`.
 
         What is no `warning` is a hint.
         """
         if self._is_warning and not warning and not self.isHidden() and self._key != key:
             return
         self._is_warning = warning
-        self._key, self._action = key, action[1] if action else None
+        self._key, self._actions = key, actions
         self._symbol = "warning" if warning else "info"
         self._show_symbol()
         self._text.setText(text)
-        self._button.setVisible(action is not None)
-        if action:
-            self._button.setText(action[0])
+        for at, button in enumerate(self._buttons):
+            button.setVisible(at < len(actions))
+            button.setText(actions[at][0] if at < len(actions) else "")
         self.setAccessibleDescription(text)
         self.show()
 
@@ -84,7 +87,6 @@ class NoticeBar(QWidget):
         # A label's pixmap does not follow the theme by itself.
         self._icon.setPixmap(theme.icon(self._symbol).pixmap(QSize(16, 16), self.devicePixelRatioF()))
 
-    def _act(self) -> None:
+    def _act(self, at: int) -> None:
         self.hide()
-        if self._action:
-            self._action()
+        self._actions[at][1]()

@@ -87,6 +87,8 @@ class FileView:
     ranked_total: int = 0
     error: str | None = None
     """The sentence that says why it can't be scored."""
+    judge: str = ""
+    """The model that scored it; empty if it was the built-in matcher."""
 
     def same_content(self, other: FileView | None) -> bool:
         """Whether a preview made for `other` is one of this file."""

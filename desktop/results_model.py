@@ -68,6 +68,8 @@ class ResultsModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None, *, words: Callable[[MediaError], str] = str) -> None:
         super().__init__(parent)
         self._words = words
+        self.by_model = False
+        """Whether the scores are a model's, and not the built-in matcher's: they stand for something else."""
         self._names = NameOrder()
         self._names_timer = QTimer(self, interval=_POLL_MS)
         self._names_timer.timeout.connect(self._take_names)
@@ -414,7 +416,7 @@ class ResultsModel(QAbstractListModel):
         if error is not None:
             path = f"{path}\n{self._words(error)}"
         elif score is not None:
-            path = f"{path}\n{score:.2f}: {score_meaning(score)}"
+            path = f"{path}\n{score:.2f}: {score_meaning(score, by_model=self.by_model)}"
         return plain_tip(path)
 
     def _spoken(self, id_: int) -> str:

@@ -182,7 +182,9 @@ class ResultsPane(QWidget):
     def _start_ranking(self, query: Query) -> None:
         # With words its line is there at once, still empty, so that nothing moves when the judge answers.
         self._on_order.setText("")
-        self._on_order.setVisible(bool(query.text))
+        by_model = not self._session.ranked_by.is_builtin
+        self._on_order.setVisible(bool(query.text) and not by_model)
+        self.model.by_model = by_model
         self.model.clear_scores()
         self.score_filter.set_minimum(0.0)
         self._choose_sort(Sort.BEST)

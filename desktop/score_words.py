@@ -9,8 +9,14 @@ DIRECT, ALIKE, SOMETHING = 0.8, 0.4, 0.2
 built-in matcher, which puts what is clearly alike around 0.5."""
 
 
-def score_meaning(score: float) -> str:
-    """What a score of 0..1 says of a result, in a few words."""
+def score_meaning(score: float, *, by_model: bool = False) -> str:
+    """What a score of 0..1 says of a result, in a few words.
+
+    A model's score is the probability of its “yes” against its “no”, so half is where its answer turns.
+    """
+    if by_model:
+        yes = QCoreApplication.translate("Scores", "the judge's answer is yes")
+        return yes if score > 0.5 else QCoreApplication.translate("Scores", "the judge's answer is no")
     if score >= DIRECT:
         return QCoreApplication.translate("Scores", "the same picture or a direct hit")
     if score >= ALIKE:
@@ -20,8 +26,14 @@ def score_meaning(score: float) -> str:
     return QCoreApplication.translate("Scores", "nothing in common")
 
 
-def score_scale() -> str:
+def score_scale(*, by_model: bool = False) -> str:
     """How scores are to be read, a line for each step of the scale."""
+    if by_model:
+        return QCoreApplication.translate(
+            "Scores",
+            "How sure the judge is that this is what was asked for:\nover 0.5 its answer is yes, under it no.\n"
+            "The order tells more than the figure.",
+        )
     return QCoreApplication.translate(
         "Scores",
         "0.8 and more: the same picture or a direct hit\nabout 0.5: clearly alike\nunder 0.2: nothing in common",

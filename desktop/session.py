@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
 from core import (
+    Aspect,
     Event,
     Failed,
+    JudgeChoice,
     Listed,
     Listing,
     Notice,
@@ -76,7 +79,9 @@ class Session(QObject):
         self._refused = False
         self.listing: Listing | None = None
         self.query: Query | None = None
-        self.scorer = "builtin"
+        self.judge = JudgeChoice()
+        self.ranked_by = JudgeChoice()
+        """Which judge the ranking shown was asked of; `judge` is the one that the next question goes to."""
         self.thumbnail_pixels = 256
         self.phase = Phase.NONE
         self.failures: dict[int, MediaError] = {}
@@ -146,9 +151,20 @@ class Session(QObject):
         self.ranking_started.emit(query)
         self._enter(Phase.RUNNING)
 
+    def ask_again(self) -> None:
+        """Ask the same question again and keep what is shown: its judge had been lost, and is back."""
+        if self.query is not None and self.listing is not None and not self._refused:
+            self._stop_ranking()
+            self._ask(self.query, self.listing)
+            self._enter(Phase.RUNNING)
+
     def _ask(self, query: Query, listing: Listing) -> None:
+        self.ranked_by = self.judge
+        if not self.judge.is_builtin:
+            # A model knows no aspects: the same question must have the same score, whatever was chosen there.
+            query = replace(query, aspect=Aspect.OVERALL)
         self._rank_job = self._link.run(
-            Rank(query, listing, self.scorer, self.thumbnail_pixels),
+            Rank(query, listing, self.judge, self.thumbnail_pixels),
             self._on_ranking,
             on_end=lambda: self._enter(Phase.FINISHED),
             on_error=self._ranking_failed,

@@ -20,8 +20,10 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from core import (
+    Cost,
     Ended,
     EngineProcess,
+    EstimateCost,
     Event,
     Explain,
     Explanation,
@@ -30,10 +32,13 @@ from core import (
     Kind,
     Listed,
     Listing,
+    ListModels,
     ListSubfolders,
     MakePreview,
     MakeThumbnails,
     MediaError,
+    ModelInfo,
+    Models,
     Preview,
     Progress,
     Query,
@@ -48,6 +53,7 @@ from core import (
     Thumbnail,
     ThumbnailMade,
     Understood,
+    UnloadJudge,
     format_of,
 )
 from core.errors import FolderMissing, SemblanceError
@@ -110,7 +116,8 @@ class PlayedEngine:
 
     a scan of one of its `folders` with that folder's files, of any other with FolderMissing; thumbnails, previews
     and subfolders with the least there can be; why a file has its score with what `explanations` has under its name,
-    or with nothing. A ranking is the test's to answer.
+    or with nothing; which models there are with `models`, what one costs with `speeds`. A ranking, a load, a download
+    and a check of files are the test's to answer.
     """
 
     def __init__(self) -> None:
@@ -119,6 +126,18 @@ class PlayedEngine:
         self.unreadable: dict[str, MediaError] = {}
         """By name: files whose thumbnail can't be made."""
         self.explanations: dict[str, Explanation] = {}
+        self.models: Models | SemblanceError = Models(
+            (
+                ModelInfo("2B", "Qwen3-VL-Reranker-2B", "/hub/2B", 4_400_000_000, 4_400_000_000, None, True,
+                          "fits; bfloat16 on the graphics card"),
+                ModelInfo("8B", "Qwen3-VL-Reranker-8B", "", 17_500_000_000, 0, None, True,
+                          "fits in 4-bit; the better judge"),
+            ),
+            "2B",
+            (("cuda", "H200", 139 << 30), ("cpu", "16 cores", 64 << 30)),
+        )  # fmt: skip
+        self.speeds: dict[str, float] = {"2B": 40.0, "8B": 11.0}
+        """Pictures a second, by name of the model; of another nothing can be tried out."""
         self.requests: dict[int, Request] = {}
         self.cancelled: list[int] = []
         self.looked_at: list[list[int]] = []
@@ -154,6 +173,16 @@ class PlayedEngine:
                 self.end(number)
             case ListSubfolders():
                 self.say(number, Subfolders(request.folder, self.subfolders.get(request.folder, [])))
+                self.end(number)
+            case ListModels():
+                if isinstance(self.models, Models):
+                    self.say(number, self.models)
+                self.end(number, None if isinstance(self.models, Models) else self.models)
+            case EstimateCost(judge=judge):
+                if judge.name in self.speeds:
+                    self.say(number, Cost(judge, self.speeds[judge.name], False))
+                self.end(number)
+            case UnloadJudge():
                 self.end(number)
         return number
 
