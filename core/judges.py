@@ -238,9 +238,10 @@ def _pixels(choice: JudgeChoice) -> PixelPolicy:
 
 def _libraries() -> tuple[Any, Any]:
     """The modules that need torch. Raises LibrariesMissing."""
-    # Threads of OpenMP that spin while they wait take the cores that the decoding workers need: measured on two cores,
-    # a ranking took twice to five times as long. It is read when torch is first loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that spin long while they wait for each other take the cores that the decoding workers need: on two busy
+    # cores judging was half as fast. Not spinning at all costs a third on idle ones; this costs nothing there.
+    # It is read when torch is first loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     try:
         from core import machine
         from core.scorers import qwen

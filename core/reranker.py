@@ -94,7 +94,7 @@ class Qwen3VLReranker:
         choice, _ = machine.choose(asked, found)
         self.model = _returned(QwenModel.load(models.find(choice.name), choice, max_length=max_length))
         self.device, self.precision = choice.device, choice.precision
-        self._executor = ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1), "decode")
+        self._executor = ThreadPoolExecutor(workers or min(16, os.cpu_count() or 1), "decode")
         self._seen: dict[Hashable, Hashable] = {}  # file as it was -> the key of its pixels
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ from core.media import Decoded, PixelPolicy, Region
 
 T = TypeVar("T")
 
-MOST_WORKERS = 8
+MOST_WORKERS = 16
 """Beyond, the disk and the judge are slower than the decoders."""
 CLOSING_SECONDS = 0.4
 EXACT_FRAMES = 6

@@ -1,6 +1,6 @@
 """The judge's speed, beside two other ways to the same scores: same random weights, pictures and pixel budget.
 
-    python -m tests.bench.qwen                                      the middle shape on the processor
+    python -m tests.bench.qwen                                      the middle shape on the processor, six minutes
     python -m tests.bench.qwen --device cuda --shapes 2B 8B         what `make bench-gpu` runs
 
 (a) one pair at a time through the Hugging Face processor, as the model's reference code does it; (b) CrossEncoder of

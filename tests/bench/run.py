@@ -1,6 +1,6 @@
 """`make bench`: every figure that is promised, measured on this machine in one run. Asserts nothing.
 
-Needs about 3 GB of disk and ten minutes, and a machine that does nothing else meanwhile. Figures that count are
+Needs about 3 GB of disk and twelve minutes, and a machine that does nothing else meanwhile. Figures that count are
 copied into RESULTS.md beside this file, with the machine in words.
 """
 

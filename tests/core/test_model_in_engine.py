@@ -273,9 +273,9 @@ def test_out_of_memory_while_loading_is_told_and_leaves_nothing(own: Engine, mon
     assert load(own).title == "model"
 
 
-def test_out_of_memory_anywhere_in_a_ranking_loses_no_score(own: Engine, media: Path) -> None:
+def test_out_of_memory_anywhere_in_a_ranking_loses_no_score(own: Engine, tmp_path: Path) -> None:
     load(own)
-    listing = own.list_folder(media)
+    listing = own.list_folder(draw(tmp_path / "few", 5))
     judge = own._judges.of(TINY)
     forward = judge.model.forward  # type: ignore[attr-defined]
     undisturbed = forward.logits
