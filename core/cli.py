@@ -183,6 +183,7 @@ def rank(
     Files that can't be scored come last, with the reason. Progress goes to standard error. Scores are kept: the
     same question again, or one that was interrupted, goes on from there.
     """
+    from core.errors import JudgeNotLoaded
     from core.query import DEFAULT_INSTRUCTION, Aspect, Query
     from core.scorers import Budget, JudgeChoice
 
@@ -211,9 +212,11 @@ def rank(
     with open_engine() as engine:
         ranking = _Ranking(folder, engine.list_folder(folder, recursive=not no_recursive, on_unlisted=warn))
         try:
-            if not judge.is_builtin:
+            try:
+                _follow(engine.rank(query, ranking.listing, judge=judge), ranking)
+            except JudgeNotLoaded:  # not all of it was known from before
                 _load(engine.load(judge))
-            _follow(engine.rank(query, ranking.listing, judge=judge), ranking)
+                _follow(engine.rank(query, ranking.listing, judge=judge), ranking)
             order = ranking.order()[:limit]
             rows = ranking.ranked(order)
             if why:

@@ -22,6 +22,7 @@ from core.errors import (
     FileEmpty,
     FolderForbidden,
     FolderMissing,
+    JudgeNotLoaded,
     QueryEmpty,
     ReferenceUnreadable,
     ScorerUnknown,
@@ -62,6 +63,8 @@ class FakeEngine(Jobs):
     def run(self, request):
         if isinstance(request, Rank):
             self.asked = request
+            if not request.judge.is_builtin and self.loaded != request.judge:
+                raise JudgeNotLoaded(name="A model")
             try:
                 for event in self.events:
                     if isinstance(event, BaseException):
