@@ -23,13 +23,10 @@ from core.media import PixelPolicy
 from core.query import Query
 from core.scorers import (
     Document,
-    Evidence,
-    Explanation,
     JudgeChoice,
     KeepsNoFeatures,
+    OnlyScores,
     Scorer,
-    Scores,
-    Understood,
     Verdicts,
 )
 from core.scorers.builtin import BuiltinMatcher
@@ -193,25 +190,12 @@ class AbsentJudge(KeepsNoFeatures):
         return AbsentQuestion(self.title)
 
 
-class AbsentQuestion:
-    columns = 0
-    reads_names = False
-    understood: Understood | None = None
-
+class AbsentQuestion(OnlyScores):
     def __init__(self, title: str) -> None:
         self._title = title
 
     def judge_slowly(self, documents: Sequence[Document], stopped: Callable[[], bool]) -> Iterator[Verdicts]:
         raise JudgeNotLoaded(name=self._title)
-
-    def with_names(self, scores: Scores, evidence: Evidence, names: Sequence[str]) -> Scores:
-        return scores
-
-    def explain(self, document: Document, name: str) -> Explanation:
-        return Explanation()
-
-    def remark(self) -> None:
-        return None
 
 
 def _read_record(path: Path) -> dict[str, tuple[str, str]]:

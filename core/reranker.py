@@ -25,10 +25,11 @@ from PIL import Image
 from core import machine, models
 from core.decoding import decode
 from core.decoding.given import decode_image, frames_as_clip
-from core.errors import AddressRefused, FileUnsupported, MediaError, ReferenceUnreadable
+from core.errors import AddressRefused, FileUnsupported, MediaError, PrecisionUnfit, ReferenceUnreadable
 from core.media import Decoded, Kind, ModelGrid, PixelPolicy, format_of
 from core.query import DEFAULT_INSTRUCTION
 from core.scorers import Budget, JudgeChoice
+from core.scorers.device import PRECISIONS
 from core.scorers.qwen import QwenModel, Shown, score_of, vision_of
 from core.scorers.qwen_forward import Forward, Pair, Seen
 from core.scorers.qwen_pixels import identity
@@ -88,10 +89,12 @@ class Qwen3VLReranker:
         grid = ModelGrid(min_pixels=min_pixels, fps=fps, max_frames=max_frames, clip_pixels=total_pixels)
         self._pixels = PixelPolicy(max_pixels=max_pixels, scaled=scaled, grid=grid)
         name = os.fspath(model_name_or_path)
-        precision = _precision(torch_dtype) or _own_precision(name)
         found = models.candidates(name)
-        asked = JudgeChoice(name if name == "auto" else found[0].name, device, precision)
+        asked = JudgeChoice(name if name == "auto" else found[0].name, device, _precision(torch_dtype) or "auto")
         choice, _ = machine.choose(asked, found)
+        if torch_dtype is None:
+            with contextlib.suppress(PrecisionUnfit):  # the checkpoint's own, unless the device has no units for it
+                choice, _ = machine.choose(replace(choice, precision=_own_precision(choice.name)), found)
         self.model = _returned(QwenModel.load(models.find(choice.name), choice, max_length=max_length))
         self.device, self.precision = choice.device, choice.precision
         self._executor = ThreadPoolExecutor(workers or min(16, os.cpu_count() or 1), "decode")
@@ -321,13 +324,11 @@ def _precision(dtype: Any) -> str:
 
 
 def _own_precision(name: str) -> str:
-    """What the checkpoint's numbers are in; of one that is not here, or unknown, what suits the device."""
-    if name == "auto":
-        return "auto"
+    """What the checkpoint's numbers are in; auto if it doesn't say."""
     config = models.config_of(name)
     parts = (config, config.get("text_config", {}))
-    found = next((part[key] for part in parts for key in ("dtype", "torch_dtype") if part.get(key)), "auto")
-    return str(found).removeprefix("torch.")
+    found = (str(part[key]).removeprefix("torch.") for part in parts for key in ("dtype", "torch_dtype") if key in part)
+    return next((precision for precision in found if precision in PRECISIONS), "auto")
 
 
 def _returned(generator: Generator[Any, None, T]) -> T:

@@ -256,6 +256,23 @@ class KeepsNoFeatures:
         raise NotImplementedError
 
 
+class OnlyScores:
+    """What a question has whose scores, by content, are all there is to know."""
+
+    columns = 0
+    reads_names = False
+    understood: Understood | None = None
+
+    def with_names(self, scores: Scores, evidence: Evidence, names: Sequence[str]) -> Scores:
+        return scores
+
+    def explain(self, document: Document, name: str) -> Explanation:
+        return Explanation()
+
+    def remark(self) -> SemblanceError | None:
+        return None
+
+
 class IsQuick:
     """What a quick judge has of a slow one's."""
 

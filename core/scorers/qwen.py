@@ -20,7 +20,7 @@ from core.checkpoints import Checkpoint
 from core.errors import JudgeNotLoaded, SemblanceError, TextCut
 from core.media import Decoded, Kind, PixelPolicy
 from core.query import DEFAULT_INSTRUCTION, Aspect, Query
-from core.scorers import Document, Evidence, Explanation, JudgeChoice, KeepsNoFeatures, Scores, Understood, Verdicts
+from core.scorers import Document, JudgeChoice, KeepsNoFeatures, OnlyScores, Scores, Verdicts
 from core.scorers.qwen_forward import Forward, Pair, Seen, Stopped
 from core.scorers.qwen_pixels import identity, judge_identity
 from core.scorers.qwen_prompt import MAX_LENGTH, PromptWriter, Side, Vision
@@ -190,12 +190,8 @@ class Shown:
     seen: tuple[Seen, ...]
 
 
-class QwenQuestion:
+class QwenQuestion(OnlyScores):
     """A query as the model reads it."""
-
-    columns = 0
-    reads_names = False
-    understood: Understood | None = None
 
     def __init__(self, judge: QwenJudge, query: Query, references: Sequence[Document]) -> None:
         self._judge = judge
@@ -265,12 +261,6 @@ class QwenQuestion:
         vision = vision_of(decoded, self._judge.factor)
         self._model.note(key, vision)
         return Shown(_side_of(vision), (Seen(key, decoded.frames),))
-
-    def with_names(self, scores: Scores, evidence: Evidence, names: Sequence[str]) -> Scores:
-        return scores
-
-    def explain(self, document: Document, name: str) -> Explanation:
-        return Explanation()
 
     def remark(self) -> SemblanceError | None:
         return TextCut(count=self._cut) if self._cut else None

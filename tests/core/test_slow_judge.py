@@ -18,7 +18,7 @@ from core.jobs import Event, Failed, Scored
 from core.media import Listed, Listing, PixelPolicy, scan
 from core.query import Query
 from core.ranking import Kept, OpenListing, rank
-from core.scorers import Document, Evidence, Explanation, KeepsNoFeatures, Scores, Verdicts
+from core.scorers import Document, KeepsNoFeatures, OnlyScores, Verdicts
 
 
 class Brightness(KeepsNoFeatures):
@@ -42,9 +42,7 @@ class Brightness(KeepsNoFeatures):
         return BrightnessQuestion(self, query.text)
 
 
-class BrightnessQuestion:
-    columns, reads_names, understood = 0, False, None
-
+class BrightnessQuestion(OnlyScores):
     def __init__(self, judge: Brightness, text: str) -> None:
         self.judge, self.text = judge, text
 
@@ -77,15 +75,6 @@ class BrightnessQuestion:
         if round(level * 255) in judge.silent_about:
             return Verdicts((index,), np.array([np.nan], np.float32), {index: "too plain"})
         return Verdicts((index,), np.array([1 - level if self.text == "dark" else level], np.float32))
-
-    def with_names(self, scores: Scores, evidence: Evidence, names: Sequence[str]) -> Scores:
-        return scores
-
-    def explain(self, document: Document, name: str) -> Explanation:
-        return Explanation()
-
-    def remark(self) -> None:
-        return None
 
 
 class CountingPool(DecodingPool):
