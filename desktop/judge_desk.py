@@ -10,7 +10,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from core import Budget, JudgeChoice, JudgeLoaded, Progress, Query, Settings
-from core.errors import JudgeNotLoaded, ModelMissing
+from core.errors import JudgeError, JudgeNotLoaded, ModelMissing
 from desktop.engine_thread import EngineLink
 from desktop.judge_bar import JudgeChip
 from desktop.judge_state import Judges
@@ -113,8 +113,13 @@ class JudgeDesk(QObject):
     def takes(self, error: BaseException) -> bool:
         """Deal with a ranking that was refused, if it was for want of the judge."""
         judges = self.judges
-        if not isinstance(error, JudgeNotLoaded):
+        if not isinstance(error, JudgeError):
             return False
+        if not isinstance(error, JudgeNotLoaded):
+            # Something is wrong with the judge itself: its files are gone since it ranked last, or memory ran out.
+            self._waits, self._told = True, self._in_the_way()
+            self._tell_obstacle(error)
+            return True
         judges.note_lost()
         if judges.was_loaded and not judges.is_chosen_loading and not self._loaded_again:
             self._loaded_again = True

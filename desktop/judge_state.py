@@ -29,7 +29,7 @@ from core import (
     Verifying,
     VerifyModel,
 )
-from core.errors import ModelMissing
+from core.errors import ModelFolderWrong, ModelMissing
 from desktop.engine_thread import EngineLink
 
 
@@ -79,6 +79,8 @@ class Judges(QObject):
         """Why the models could not be listed."""
         self.errors: dict[str, BaseException] = {}
         """By name: why the last thing that was tried with a model failed, until it is tried again."""
+        self.absent: dict[str, BaseException] = {}
+        """By name: why there is no model where one was chosen; what is listed holds only models."""
         self.resident: JudgeLoaded | None = None
         """The model in memory, chosen or not."""
         self._asked_weights: tuple[str, str, str] | None = None  # what was asked for to get `resident`, or to lose it
@@ -125,7 +127,7 @@ class Judges(QObject):
         """Why the chosen judge can't be loaded, as far as that is known."""
         model = self.models.get(self.choice.name)
         if model is None:
-            return None
+            return self.absent.get(self.choice.name)
         return model.problem or (None if model.folder else ModelMissing(name=model.title))
 
     def cost(self) -> Cost | None:
@@ -160,12 +162,17 @@ class Judges(QObject):
         self.refresh()
 
     def forget_folder(self, folder: str) -> None:
-        """It is shown no longer; nothing on the disk changes."""
+        """It is shown no longer, and takes no memory; nothing on the disk changes."""
         self.folders = [other for other in self.folders if other != folder]
-        self.models.pop(folder, None)
-        self.errors.pop(folder, None)
+        for of_models in (self.models, self.errors, self.absent):
+            of_models.pop(folder, None)
         if self.choice.name == folder:
             self.choose("builtin")
+        # Nothing on the screen could do it later.
+        if self.loading is not None and self.loading.name == folder:
+            self.stop_loading()
+        elif self.resident is not None and self.resident.judge.name == folder:
+            self.unload()
         self.changed.emit()
 
     # --- what is here ------------------------------------------------------------------------------
@@ -177,6 +184,8 @@ class Judges(QObject):
         self.is_listing = True
         if self.is_ready:
             self._priced.discard(self.choice)  # by now it may have been measured
+        if self.choice.name in self.absent:
+            self._priced.discard(self.choice)  # by now it may be there
         found: dict[str, ModelInfo] = {}
         errors: list[BaseException] = []
         suggested = [""]
@@ -200,6 +209,7 @@ class Judges(QObject):
                 self.listing_error = errors[0] if errors and not found else None
                 if found:
                     self.models, self.auto = found, suggested[-1]
+                    self.absent = {name: error for name, error in self.absent.items() if name not in found}
                 self.changed.emit()
 
         # One after the other: the engine lists the known ones with each folder.
@@ -320,11 +330,15 @@ class Judges(QObject):
         def note(event: Event) -> None:
             if isinstance(event, Cost):
                 self._costs[choice] = event
+                self.absent.pop(choice.name, None)
                 self.changed.emit()
 
-        self._cost_job = self._link.run(
-            EstimateCost(choice), note, self._estimated(choice), lambda _: self._estimated(choice)()
-        )
+        def fail(error: BaseException) -> None:
+            if isinstance(error, ModelFolderWrong):
+                self.absent[choice.name] = error
+            self._estimated(choice)()
+
+        self._cost_job = self._link.run(EstimateCost(choice), note, self._estimated(choice), fail)
         self.changed.emit()
 
     def stop_estimating(self) -> None:

@@ -145,8 +145,11 @@ class MainWindow(QWidget):
         view.opened.connect(lambda id_: self.open_file(self._path(id_)))
         view.looked_at.connect(self._look)
         view.similar_wanted.connect(lambda id_: self.find_similar(self._path(id_)))
+        model = self.results.model
         for changed in (view.current_changed, view.selection_changed, session.scored, session.failed):
             changed.connect(self._inspect_soon)
+        for ordered in (model.layoutChanged, model.modelReset, model.dataChanged):
+            ordered.connect(self._inspect_soon)  # a place in the order comes later than the score
         view.context_menu_wanted.connect(self._show_context_menu)
         self.inspector.similar_wanted.connect(self.find_similar)
         self.inspector.part_wanted.connect(self.find_similar_to_part)

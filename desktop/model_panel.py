@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QMouseEvent, QPalette
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -43,7 +43,7 @@ from desktop.judge_words import (
     presence_text,
     step_text,
 )
-from desktop.messages import sentence
+from desktop.messages import plain_tip, sentence
 from desktop.results_pane import hairline
 
 PRECISIONS = ("auto", "bfloat16", "float16", "float32", "int8", "int4")
@@ -65,6 +65,7 @@ class ModelPanel(QFrame):
         self._files = 0
         self._anchor = QRect()
         self._asks_to_fetch = False
+        self._brought = ""  # the name of the choice that was scrolled to last
         self.setObjectName("models")
         self.setAccessibleName(self.tr("Judges and models"))
         self.setStyleSheet("#models { background: palette(window); border: 1px solid palette(mid); }")
@@ -92,14 +93,15 @@ class ModelPanel(QFrame):
     def _build_list(self) -> QScrollArea:
         inside = QWidget(self)
         self._list = QVBoxLayout(inside)
-        self._list.setContentsMargins(16, 4, 16, 0)
-        self._list.setSpacing(8)
+        self._list.setContentsMargins(16, 0, 16, 0)
+        self._list.setSpacing(4)
         self._scroll = QScrollArea(self)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setWidget(inside)
+        self._scroll.verticalScrollBar().rangeChanged.connect(lambda _least, _most: self._bring_chosen_soon())
         self._scroll.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
         return self._scroll
@@ -204,6 +206,7 @@ class ModelPanel(QFrame):
         self._files = files
         self._anchor = QRect(button.mapToGlobal(QPoint(0, 0)), button.size())
         self._judges.refresh()
+        self._brought = ""
         self._show_state()
         self.show()
         self._fit()
@@ -215,6 +218,12 @@ class ModelPanel(QFrame):
         self._estimate_timer.stop()
         self._judges.stop_estimating()
         self.closed.emit()
+
+    def event(self, event: QEvent) -> bool:
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()  # only now is it known how much room those take that have others inside
+        return handled
 
     def _fit(self) -> None:
         """As high as its words need, its foot on the chip, all of it on the screen."""
@@ -312,23 +321,37 @@ class ModelPanel(QFrame):
             if self.isVisible() and judges.choice != judges.estimating:
                 self._estimate_timer.start()
         self._fit()
+        if self._brought != judges.choice.name:
+            self._brought = judges.choice.name
+            self._bring_chosen_soon()
+
+    def _bring_chosen_soon(self) -> None:
+        QTimer.singleShot(0, self, self._bring_chosen)  # when it has its place
+
+    def _bring_chosen(self) -> None:
+        """Scroll to the chosen judge: arrow keys, and what is found out of the others, may take it out of sight."""
+        if row := self._rows.get(self._judges.choice.name):
+            self._scroll.ensureWidgetVisible(row, 0, 4)
 
     def _show_rows(self) -> None:
         judges = self._judges
-        names = ["builtin", *dict.fromkeys([*KNOWN, *judges.models, *judges.folders, judges.choice.name])]
-        names = list(dict.fromkeys(names))
+        # The person's folders in their order, with a model in them or not: nothing moves when that is known.
+        names = list(dict.fromkeys(["builtin", *KNOWN, *judges.folders, *judges.models, judges.choice.name]))
         for name in [name for name in self._rows if name not in names]:
             row = self._rows.pop(name)
             self._choices.removeButton(row.radio)
+            self._list.removeWidget(row)
             row.deleteLater()
             row.hide()
-        for name in names:
+        for place, name in enumerate(names):
             if name not in self._rows:
                 row = self._rows[name] = _Row(name, name in judges.folders, self)
                 row.chosen.connect(judges.choose)
                 row.forgotten.connect(judges.forget_folder)
                 self._choices.addButton(row.radio)
-                self._list.addWidget(row)
+            if self._list.indexOf(self._rows[name]) != place:  # new, or shown before others were found
+                self._list.removeWidget(self._rows[name])
+                self._list.insertWidget(place, self._rows[name])
             self._rows[name].show_state(name == judges.choice.name, *self._said_of(name))
 
     def _said_of(self, name: str) -> tuple[str, str, bool]:
@@ -337,7 +360,7 @@ class ModelPanel(QFrame):
         if name == "builtin":
             return self.tr("always here"), self.tr("Looks and words, not meaning; works at once, anywhere"), False
         resident = judges.resident is not None and judges.resident.judge.name == name
-        error = judges.errors.get(name) or (model.problem if model else None)
+        error = judges.errors.get(name) or (model.problem if model else judges.absent.get(name))
         state = self.tr("loaded") if resident else presence_text(model) if model else ""
         if name == judges.auto and not resident:
             state = self.tr("suggested · {state}").format(state=state)
@@ -377,6 +400,8 @@ class ModelPanel(QFrame):
         idle = under_way is None and not self._asks_to_fetch
         here = model is not None and bool(model.folder) and model.problem is None and model.arrived >= model.size
         fetchable = name in KNOWN and model is not None and not here
+        # It may have to be fetched first.
+        unclear = name in KNOWN and model is None and judges.is_listing and name not in judges.errors
         self._state.setText(self._state_text(under_way, model))
         self._state.setVisible(bool(self._state.text()))
         self._bar.setVisible(under_way is not None)
@@ -389,7 +414,7 @@ class ModelPanel(QFrame):
                 self._cancel: not idle,
                 self._unload: idle and judges.is_ready,
                 self._fetch: fetchable and under_way is None,
-                self._load: idle and not judges.is_ready and judges.obstacle is None and not fetchable,
+                self._load: idle and not judges.is_ready and judges.obstacle is None and not fetchable and not unclear,
             }
         )
         size = bytes_text(model.size - model.arrived) if model else ""
@@ -438,13 +463,16 @@ class _Row(QWidget):
         super().__init__(parent)
         self.radio = QRadioButton(judge_title(name), self)
         self.radio.setFont(theme.normal())
+        self.radio.setMinimumHeight(24)  # as high as the button beside some: every row alike
+        if os.path.isabs(name):
+            self.radio.setToolTip(plain_tip(name))  # two folders may have one name
         self.radio.clicked.connect(lambda: self.chosen.emit(name))
         self._state = _words(self)
         self._state.setWordWrap(False)
         self._state.setFont(theme.tabular(theme.normal()))
         self._line = _words(self)
         self._line.setFont(theme.small())
-        self._line.setContentsMargins(22, 0, 0, 0)
+        self._line.setContentsMargins(24, 0, 0, 0)
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.radio, 1)
@@ -459,8 +487,8 @@ class _Row(QWidget):
             forget.clicked.connect(lambda: self.forgotten.emit(name))
             top.addWidget(forget)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
+        column.setContentsMargins(0, 0, 0, 4)
+        column.setSpacing(0)
         column.addLayout(top)
         column.addWidget(self._line)
 

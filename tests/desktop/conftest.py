@@ -138,6 +138,8 @@ class PlayedEngine:
         )  # fmt: skip
         self.speeds: dict[str, float] = {"2B": 40.0, "8B": 11.0}
         """Pictures a second, by name of the model; of another nothing can be tried out."""
+        self.costless: dict[str, SemblanceError] = {}
+        """By name of the model: why nothing can be."""
         self.requests: dict[int, Request] = {}
         self.cancelled: list[int] = []
         self.looked_at: list[list[int]] = []
@@ -181,7 +183,7 @@ class PlayedEngine:
             case EstimateCost(judge=judge):
                 if judge.name in self.speeds:
                     self.say(number, Cost(judge, self.speeds[judge.name], False))
-                self.end(number)
+                self.end(number, self.costless.get(judge.name))
             case UnloadJudge():
                 self.end(number)
         return number

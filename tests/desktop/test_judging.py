@@ -42,6 +42,7 @@ from core.errors import (
     LibrariesMissing,
     MemoryTooSmall,
     ModelDamaged,
+    ModelFolderWrong,
     ModelMissing,
     ModelNotReranker,
 )
@@ -386,6 +387,103 @@ def test_a_folder_of_the_persons_is_listed_chosen_remembered_and_taken_off(
     assert again.window._settings.model_folders == []
 
 
+def test_a_folder_that_is_taken_off_the_list_takes_no_memory_either(begin: Begin, engine: Any) -> None:
+    person = _with_a_model_of_their_own(begin, engine)
+    panel = person.open_panel()
+    click(button(panel, "Load"))
+    person.finish_load()
+    person.wait(lambda: "loaded" in said(panel))
+    click(button(panel, "Take mine off the list"))
+    person.asked(UnloadJudge)
+    assert person.window.desk.judges.resident is None
+    assert person.chip.startswith("Built-in matcher")
+
+
+def test_nor_is_it_loaded_any_further(begin: Begin, engine: Any) -> None:
+    person = _with_a_model_of_their_own(begin, engine)
+    panel = person.open_panel()
+    click(button(panel, "Load"))
+    number = person.asked(LoadJudge)
+    click(button(panel, "Take mine off the list"))
+    person.wait(lambda: number in engine.cancelled)
+    assert person.chip == "Built-in matcher: looks and words, not meaning"
+
+
+def _with_a_model_of_their_own(begin: Begin, engine: Any) -> Person:
+    mine = "/models/mine"
+    engine.models = Models(
+        (*engine.models.known, ModelInfo(mine, "mine", mine, GB, GB, None, True, "fits")), "2B", engine.models.devices
+    )
+    person = begin()
+    person.window.desk.judges.add_folder(mine)
+    return person
+
+
+def test_a_folder_without_a_model_says_so_before_it_is_loaded(begin: Begin, engine: Any) -> None:
+    empty = "/models/empty"
+    error = ModelFolderWrong(path=empty)
+    engine.costless[empty] = error
+    person = begin(QUERY)
+    person.window.desk.judges.add_folder(empty)
+    panel = person.open_panel()
+    person.wait(lambda: str(error) in said(panel))
+    assert "Load" not in buttons(panel)
+    person.wait(lambda: person.notice == str(error))
+    assert {"Other judges …", "Use the built-in matcher"} <= buttons(person.window.notice)
+    # The person puts one there, and looks again.
+    person.close_panel()
+    engine.models = Models(
+        (*engine.models.known, ModelInfo(empty, "empty", empty, GB, GB, None, True, "")), "2B", engine.models.devices
+    )
+    panel = person.open_panel()
+    assert str(error) not in said(panel)
+    assert "Load" in buttons(panel)
+
+
+def test_of_two_folders_with_one_name_a_tip_tells_which_is_which(begin: Begin, engine: Any) -> None:
+    person = begin()
+    for folder in ("/old/mine", "/new/mine"):
+        person.window.desk.judges.add_folder(folder)
+    tips = [one.toolTip() for one in person.open_panel().findChildren(QAbstractButton) if one.text() == "mine"]
+    assert ["/old/mine" in tips[0], "/new/mine" in tips[1]] == [True, True]
+
+
+def test_the_chosen_judge_is_in_sight_when_the_list_is_long(begin: Begin, engine: Any) -> None:
+    many = [f"/models/{number:02}" for number in range(20)]
+    engine.models = Models(
+        (*engine.models.known, *(ModelInfo(one, one[-2:], one, GB, GB, None, True, "fits") for one in many)),
+        "2B",
+        engine.models.devices,
+    )
+    person = begin(remembered=many[-1])
+    panel = person.open_panel()
+
+    def in_sight(name: str) -> bool:
+        radio = button(panel, name)
+        return radio.visibleRegion().boundingRect().height() == radio.height()
+
+    person.wait(lambda: in_sight("18") and in_sight("19"))
+    for _ in range(18):  # past those that were not known yet when the chosen one was first shown
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        QTest.keyClick(focused, Qt.Key.Key_Up)
+    person.wait(lambda: button(panel, "01").isChecked() and in_sight("01"))
+
+
+def test_the_panel_is_never_higher_than_what_is_in_it(begin: Begin, engine: Any) -> None:
+    many = [f"/models/{number:02}" for number in range(9)]
+    engine.models = LibrariesMissing(detail="torch")
+    person = begin(remembered="2B")
+    person.window.desk.judges.folders = many
+    panel = person.open_panel()
+    person.wait(lambda: str(engine.models) in said(panel))
+    person.qtbot.wait(200)
+    last = button(panel, "Choose a folder …")
+    assert panel.height() - last.mapTo(panel, last.rect().bottomLeft()).y() < 24
+    (note,) = [one for one in panel.findChildren(QLabel) if one.text() == str(engine.models)]
+    assert note.height() <= note.heightForWidth(note.width()) + 4
+
+
 # --- loading -------------------------------------------------------------------------------------------
 
 
@@ -439,6 +537,25 @@ def test_ranking_with_a_model_that_is_not_loaded_offers_to_load_it(begin: Begin,
     person.finish_load()
     assert person.ranked(2).judge == JudgeChoice("2B")
     assert person.notice == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "other"),
+    [
+        (ModelMissing(name="2B"), "Qwen3-VL-Reranker-2B is not on this machine. Download it", "Download …"),
+        (ModelFolderWrong(path="/models/2B"), "There is no model in /models/2B", "Other judges …"),
+    ],
+)
+def test_a_model_whose_files_have_gone_since_it_ranked_is_told_with_what_to_do(
+    begin: Begin, engine: Any, error: Exception, sentence: str, other: str
+) -> None:
+    person = begin(QUERY, remembered="2B")
+    person.ranked(1)
+    engine.end(engine.ranking, error)
+    person.wait(lambda: person.notice.startswith(sentence))
+    assert {other, "Use the built-in matcher"} == buttons(person.window.notice)
+    person.answer("Use the built-in matcher")
+    assert person.ranked(2).judge.is_builtin
 
 
 def test_or_the_built_in_matcher_which_is_then_the_judge(begin: Begin, engine: Any) -> None:
@@ -615,6 +732,15 @@ def test_of_a_models_score_no_reasons_are_asked_and_its_judge_is_named(loaded: P
     loaded.wait(lambda: "essay.txt" in said(window.inspector))
     assert "Qwen3-VL-Reranker-2B" in said(window.inspector)
     assert "0.50" in said(window.inspector)
+    assert "1 of 5" in said(window.inspector)
+    # Known scores of another question come all at once, just after an update: the place follows the score.
+    window.ask(Query("grain"))
+    loaded.ranked(3)
+    engine.score({"apple.jpg": 0.1})
+    loaded.wait(lambda: model.rank_of(FILES.index("apple.jpg")) == 1)
+    engine.score({name: 0.1 * place for place, name in enumerate(FILES, 1)}, known=True)
+    engine.finish()
+    loaded.wait(lambda: "1 of 5" in said(window.inspector))
     loaded.qtbot.wait(150)
     assert engine.asked(Explain) == []
 
