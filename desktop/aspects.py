@@ -61,7 +61,6 @@ class AspectChoice(QComboBox):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._compact = False
-        self._has_references, self._is_known = False, True
         self.setFont(theme.normal())
         self.setItemDelegate(_TwoLines(self))
         self.setAccessibleName(self.tr("Aspect"))
@@ -72,7 +71,7 @@ class AspectChoice(QComboBox):
         self.setMaxVisibleItems(self.count())
         self.activated.connect(self._tell)
         self._told = Aspect.OVERALL
-        self._describe()
+        self.set_applicable(False)
         self._fit()
 
     def aspect(self) -> Aspect:
@@ -87,12 +86,7 @@ class AspectChoice(QComboBox):
 
     def set_applicable(self, applicable: bool) -> None:
         """Whether there is a picture or clip that results could be like."""
-        self._has_references = applicable
-        self._describe()
-
-    def set_known(self, known: bool) -> None:
-        """Whether the judge knows aspects; one that reads meaning takes a picture as a whole."""
-        self._is_known = known
+        self.setEnabled(applicable)
         self._describe()
 
     def set_compact(self, compact: bool) -> None:
@@ -108,10 +102,7 @@ class AspectChoice(QComboBox):
             self.chosen.emit(self._told)
 
     def _describe(self) -> None:
-        self.setEnabled(self._has_references and self._is_known)
-        if not self._is_known:
-            tip = self.tr("This judge goes by meaning and takes a picture as a whole: say in words what counts")
-        elif self._has_references:
+        if self.isEnabled():
             tip = self.tr("In which respect results should be like the picture or clip")
             tip = f"{tip}\n{aspect_name(self.aspect())}: {aspect_line(self.aspect())}"
         else:

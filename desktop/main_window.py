@@ -169,8 +169,6 @@ class MainWindow(QWidget):
         self.judge_bar.failures_wanted.connect(self.show_failures)
         self.judge_bar.judges_wanted.connect(self.show_models)
         self.desk.panel_wanted.connect(self.show_models)
-        self.desk.judges.chosen.connect(lambda choice: query_bar.aspect_choice.set_known(choice.is_builtin))
-        query_bar.aspect_choice.set_known(self.desk.judges.choice.is_builtin)
         session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
         session.ranking_started.connect(lambda _query: self._failures_changed())
         session.ranking_started.connect(lambda _query: self._forget_last_answer())

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
 from core import (
-    Aspect,
     Event,
     Failed,
     JudgeChoice,
@@ -160,9 +158,6 @@ class Session(QObject):
 
     def _ask(self, query: Query, listing: Listing) -> None:
         self.ranked_by = self.judge
-        if not self.judge.is_builtin:
-            # A model knows no aspects: the same question must have the same score, whatever was chosen there.
-            query = replace(query, aspect=Aspect.OVERALL)
         self._rank_job = self._link.run(
             Rank(query, listing, self.judge, self.thumbnail_pixels),
             self._on_ranking,

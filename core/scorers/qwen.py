@@ -131,7 +131,9 @@ class QwenModel:
 
     def close(self) -> None:
         """Give its memory back. Waits until the thread that uses it has stopped, which it does soon."""
-        self._closed = True
+        before, self._closed = self._closed, True
+        if before:
+            return
         with self._lock:
             self.forward.close()
             self._visions.clear()
@@ -196,7 +198,8 @@ class QwenQuestion(OnlyScores):
     def __init__(self, judge: QwenJudge, query: Query, references: Sequence[Document]) -> None:
         self._judge = judge
         self._model = judge.model
-        told = ASPECT_INSTRUCTIONS.get(query.aspect, "") if query.instruction == DEFAULT_INSTRUCTION else ""
+        by_aspect = references and query.instruction == DEFAULT_INSTRUCTION
+        told = ASPECT_INSTRUCTIONS.get(query.aspect, "") if by_aspect else ""
         self._instruction = told or query.instruction or DEFAULT_INSTRUCTION
         texts = [query.text] if query.text else []
         clips: list[Vision] = []

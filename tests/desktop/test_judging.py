@@ -708,16 +708,13 @@ def test_choosing_a_model_that_is_not_loaded_leaves_the_ranking_to_be_looked_at(
     person.ranked(1)
 
 
-def test_an_aspect_is_for_the_built_in_matcher_alone(loaded: Person, engine: Any) -> None:
-    aspects = loaded.window.query_bar.aspect_choice
+def test_an_aspect_is_asked_of_a_model_too(loaded: Person) -> None:
+    """It is told in words what counts."""
     loaded.window.query_bar.set_query(Query(images=(Path("/q/a.png"),), aspect=Aspect.PALETTE))
-    assert not aspects.isEnabled()
-    assert "goes by meaning" in aspects.toolTip()
+    assert loaded.window.query_bar.aspect_choice.isEnabled()
     loaded.window.query_bar.submit()
-    assert loaded.ranked(3).query.aspect is Aspect.OVERALL
-    loaded.choose("Built-in matcher")
-    assert loaded.ranked(4).query.aspect is Aspect.PALETTE
-    assert aspects.isEnabled()
+    assert loaded.ranked(3).query.aspect is Aspect.PALETTE
+
 
 
 def test_of_a_models_score_no_reasons_are_asked_and_its_judge_is_named(loaded: Person, engine: Any) -> None:
