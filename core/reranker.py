@@ -25,13 +25,14 @@ from PIL import Image
 from core import machine, models
 from core.decoding import decode
 from core.decoding.given import decode_image, frames_as_clip
-from core.errors import AddressRefused, FileUnsupported, MediaError, PrecisionUnfit, ReferenceUnreadable
+from core.decoding.pictures import translated
+from core.errors import AddressRefused, JudgeNotLoaded, MediaError, PrecisionUnfit, ReferenceUnreadable
 from core.media import Decoded, Kind, ModelGrid, PixelPolicy, format_of
 from core.query import DEFAULT_INSTRUCTION
 from core.scorers import Budget, JudgeChoice
 from core.scorers.device import PRECISIONS
 from core.scorers.qwen import QwenModel, Shown, score_of, vision_of
-from core.scorers.qwen_forward import Forward, Pair, Seen
+from core.scorers.qwen_forward import Forward, Pair, Seen, Stopped
 from core.scorers.qwen_pixels import identity
 from core.scorers.qwen_prompt import Side, Vision
 
@@ -101,9 +102,9 @@ class Qwen3VLReranker:
         self._seen: dict[Hashable, Hashable] = {}  # file as it was -> the key of its pixels
 
     def close(self) -> None:
-        """Give the memory back."""
-        self._executor.shutdown(cancel_futures=True)
+        """Give the memory back. What another thread is judging ends with JudgeNotLoaded."""
         self.model.close()
+        self._executor.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Qwen3VLReranker:
         return self
@@ -118,15 +119,19 @@ class Qwen3VLReranker:
 
         Query and documents are dictionaries with text, image and video, each one or a list of several; pictures are
         paths or PIL images, clips paths or lists of frames. Also taken from `inputs`: instruction, fps, max_frames.
-        Raises ReferenceUnreadable if the query can't be read, JudgeError if the model can't go on.
+        Raises ReferenceUnreadable if the query can't be read, AddressRefused if it is on the web, JudgeError if the
+        model can't go on, TypeError for what is none of these.
         """
         query, documents = inputs.get("query"), list(inputs.get("documents") or ())
         if not query or not documents:
             return []
-        with self.model.using(lambda: False) as forward:
-            scores = np.full(len(documents), UNREADABLE, np.float32)
-            for places, logits in self._logits(forward, inputs, query, documents):
-                scores[places] = np.where(np.isnan(logits), UNREADABLE, score_of(logits))
+        scores = np.full(len(documents), UNREADABLE, np.float32)
+        try:
+            with self.model.using(lambda: False) as forward:
+                for places, logits in self._logits(forward, inputs, query, documents):
+                    scores[places] = np.where(np.isnan(logits), UNREADABLE, score_of(logits))
+        except Stopped:
+            raise JudgeNotLoaded(name=self.model.title) from None
         return [float(score) for score in scores]
 
     def _logits(
@@ -139,20 +144,17 @@ class Qwen3VLReranker:
         """(places of documents, their logits) as they are judged; nothing for those that can't be read."""
         instruction = inputs.get("instruction") or self.default_instruction
         if isinstance(text := query.get("text"), tuple):
-            instruction, query = text[0] or instruction, {**query, "text": text[1]}
-        reader = _Reader(
-            self.model, self._executor, self._policy(inputs.get("fps"), inputs.get("max_frames")), self._seen
-        )
-        try:
-            asked = reader.read(query).result()
-        except MediaError as error:
-            raise ReferenceUnreadable(path=_words_of(query), reason=error) from error
+            instruction, query = text[0] or self.default_instruction, {**query, "text": text[1]}
+        policy = self._policy(inputs.get("fps"), inputs.get("max_frames"))
+        reader = _Reader(self.model, self._executor, policy, self.max_frames, self._seen)
+        asked = _asked(reader, query, None)
         for group in _groups(reader, documents):
+            asked = _asked(reader, query, asked)
             pairs, places = [], []
             for place, pending in group:
                 try:
                     shown = reader.renewed(pending.result(), documents[place])
-                except MediaError as error:
+                except (MediaError, AddressRefused) as error:
                     logger.warning("document %d can't be read: %s", place, error)
                     continue
                 prompt = self.model.writer.write(instruction, asked.side, shown.side)
@@ -160,7 +162,7 @@ class Qwen3VLReranker:
                     logger.warning("document %d is longer than the judge reads; its end was left out", place)
                 pairs.append(Pair(prompt, (*asked.seen, *shown.seen)))
                 places.append(place)
-            for indices, logits in forward.logits(pairs, lambda: False):
+            for indices, logits in forward.logits(pairs, lambda: self.model.closed):
                 for index in indices:
                     if reason := forward.reasons.get(index):
                         logger.warning("document %d has no score: %s", places[index], reason)
@@ -179,11 +181,20 @@ class _Reader:
     """Turns the dictionaries of `process` into sides of a prompt, with their pixels, in threads."""
 
     def __init__(
-        self, model: QwenModel, executor: ThreadPoolExecutor, policy: PixelPolicy, seen: dict[Hashable, Hashable]
+        self,
+        model: QwenModel,
+        executor: ThreadPoolExecutor,
+        policy: PixelPolicy,
+        most_listed: int,
+        seen: dict[Hashable, Hashable],
     ):
+        """`most_listed`: how many frames of a list are looked at. The reference takes it from the model alone, never
+        from the request."""
+        assert policy.grid is not None
         self._model = model
         self._executor = executor
         self._policy = policy
+        self._list_policy = replace(policy, grid=replace(policy.grid, max_frames=most_listed))
         self._named = identity(policy)
         self._seen = seen
 
@@ -201,30 +212,31 @@ class _Reader:
         return self.read(given).result()
 
     def _begin(self, kind: Kind, medium: Media) -> Future[_Read]:
-        for image in medium if isinstance(medium, list | tuple) else [medium]:
-            if isinstance(image, Image.Image):
-                image.load()  # here: the same picture given twice must not be read by two threads at once
+        try:
+            for part in medium if isinstance(medium, list | tuple) else [medium]:
+                _prepare(part)
+        except MediaError as error:
+            unreadable: Future[_Read] = Future()
+            unreadable.set_exception(error)
+            return unreadable
         return self._executor.submit(self._read, kind, medium)
 
     def _read(self, kind: Kind, medium: Media) -> _Read:
         if isinstance(medium, str | os.PathLike):
             return self._read_file(kind, _local(os.fspath(medium)))
-        decoded = (
-            frames_as_clip(_frames(medium), self._policy) if kind is Kind.VIDEO else decode_image(medium, self._policy)
-        )
-        return self._shown(decoded)
+        if kind is Kind.VIDEO:
+            return self._shown(frames_as_clip(_frames(medium), self._list_policy))
+        return self._shown(decode_image(medium, self._policy))
 
     def _read_file(self, kind: Kind, path: str) -> _Read:
         place: Hashable = None
         with contextlib.suppress(OSError):
             status = os.stat(path)
-            place = path, status.st_size, status.st_mtime_ns, self._named
+            place = kind, path, status.st_size, status.st_mtime_ns, self._named
             key = self._seen.get(place)
             if key is not None and (vision := self._model.recall(key)):
                 return vision, Seen(key, None)
-        decoded = decode(path, self._policy)
-        if decoded.kind is not kind:
-            raise FileUnsupported(detail=f"given as {kind.label}, it is {decoded.kind.label}")
+        decoded = decode(path, self._policy, kind=kind)
         shown = self._shown(decoded)
         if place is not None:
             self._seen[place] = shown[1].key
@@ -277,6 +289,23 @@ def _groups(reader: _Reader, documents: Sequence[_Given]) -> Iterator[list[tuple
         while ahead and ahead[0][1].done():
             group.append(ahead.popleft())
         yield group
+
+
+def _asked(reader: _Reader, query: _Given, known: Shown | None) -> Shown:
+    """The query, read if it isn't known, or no longer with its pixels or features. Raises ReferenceUnreadable."""
+    try:
+        return reader.read(query).result() if known is None else reader.renewed(known, query)
+    except MediaError as error:
+        raise ReferenceUnreadable(path=_words_of(query), reason=error) from error
+
+
+def _prepare(part: Media) -> None:
+    """Raises MediaError for a picture whose file is broken, TypeError for what is no picture."""
+    if isinstance(part, Image.Image):
+        with translated():
+            part.load()  # before threads begin: the same picture given twice must not be read by two at once
+    elif not isinstance(part, str | os.PathLike):
+        raise TypeError(f"a path or PIL image is wanted, not {type(part).__name__}")
 
 
 def _listed(given: Any, is_one: Callable[[Any], bool]) -> list[Any]:

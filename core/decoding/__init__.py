@@ -26,6 +26,7 @@ from core.decoding.grid import picture_size
 from core.decoding.resize import Box, cut, fit, within
 from core.errors import FileEmpty, FileMisnamed, FileUnsupported, media_error_from_os
 from core.media import (
+    FORMATS,
     WHOLE_FILE,
     Decoded,
     Facts,
@@ -198,28 +199,34 @@ Decoder = Callable[[Source, View], Seen]
 
 
 def decode(
-    path: str, policy: PixelPolicy, *, region: Region | None = None, thumbnail: tuple[int, str] | None = None
+    path: str,
+    policy: PixelPolicy,
+    *,
+    kind: Kind | None = None,
+    region: Region | None = None,
+    thumbnail: tuple[int, str] | None = None,
 ) -> Decoded:
     """The file as a judge with this policy sees it, and the fingerprint of the very bytes that were decoded.
 
+    `kind`: what it is, whatever its name says; None: what its name says.
     `region`: only this part of a picture, or of a clip's frames, with up to the policy's pixels of its own; the
     facts are of the part, the fingerprint and the words of the whole file. A text has none.
     `thumbnail` = (longest side, cache folder): leave the thumbnail of the whole in the cache too, if it is not there
     yet and what is decoded anyway suffices for it. Raises MediaError.
     """
-    with _opened(path) as (source, status):
+    with _opened(path, kind) as (source, status):
         source, digest = _fingerprinted(source)
         place = _thumbnail_place(path, status, source.format, thumbnail)
         view = replace(
             view_of(policy), region=region, everything=True, thumbnail=thumbnail[0] if thumbnail and place else 0
         )
         seen = _decoder(source.format)(source, view)
-        kind = source.format.kind
+        found = source.format.kind
         if place and seen.thumbnail:
             import core.decoding.thumbnails as thumbnails
 
-            thumbnails.save(place, Thumbnail(seen.thumbnail, "", seen.facts, kind))
-        return Decoded(digest, kind, seen.frames, seen.times, seen.text, seen.facts)
+            thumbnails.save(place, Thumbnail(seen.thumbnail, "", seen.facts, found))
+        return Decoded(digest, found, seen.frames, seen.times, seen.text, seen.facts)
 
 
 def view_of(policy: PixelPolicy) -> View:
@@ -298,8 +305,11 @@ def _misnamed(row: Format) -> FileMisnamed:
     return FileMisnamed(expected=_KIND_WORDS[row.kind])
 
 
-def _promised(path: str) -> Format:
+def _promised(path: str, kind: Kind | None = None) -> Format:
     row = format_of(path)
+    if kind is not None and (row is None or row.kind is not kind):
+        # A file of a cache may have no suffix at all. The decoders of a kind look at the content.
+        return next(row for row in FORMATS if row.kind is kind)
     if row is None:
         raise FileUnsupported(detail=os.path.splitext(path)[1] or "no suffix")
     return row
@@ -317,8 +327,8 @@ def _regular(path: str, row: Format) -> os.stat_result:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tuple[Source, os.stat_result]]:
-    row = _promised(path)
+def _opened(path: str, kind: Kind | None = None) -> Iterator[tuple[Source, os.stat_result]]:
+    row = _promised(path, kind)
     _regular(path, row)
     # Non-blocking: what was a regular file a moment ago may be a pipe now.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

@@ -30,7 +30,10 @@ def decode_image(image: Image.Image, policy: PixelPolicy) -> Decoded:
     """
     with pictures.translated():
         seen = pictures.see(image, replace(view_of(policy), scaled=False))
-        digest = hashlib.blake2b(f"{image.mode} {image.size}".encode(), digest_size=16)
+        # The bytes of the pixels alone don't tell what they look like.
+        colours = image.getpalette(), image.info.get("transparency")
+        told = f"{image.mode} {image.size} {colours} {pictures.orientation_of(image)}"
+        digest = hashlib.blake2b(told.encode(), digest_size=16)
         digest.update(image.tobytes())
     return Decoded(digest.digest(), Kind.IMAGE, seen.frames, seen.times, seen.text, seen.facts)
 

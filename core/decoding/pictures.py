@@ -75,7 +75,7 @@ def see(image: Image.Image, view: View) -> Seen:
     colours = _colours(image) if view.details else ""  # loading makes RGB of a palette or of 16 bits
     image.load()
     # Only now: a PNG may carry its EXIF after the pixels, and a TIFF is turned by loading it.
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     full = _turned_size(stored, orientation)
     box = view.box(*full)
     size = box[2] - box[0], box[3] - box[1]
@@ -103,7 +103,7 @@ def see(image: Image.Image, view: View) -> Seen:
 
 def _draft(image: Image.Image, view: View) -> None:
     """Have a JPEG decoded at the smallest DCT scale that leaves `view.margin` times the wanted size."""
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     width, height = _turned_size(image.size, orientation)
     left, top, right, bottom = view.box(width, height)
     wanted = view.size(right - left, bottom - top)
@@ -214,6 +214,8 @@ def _identified(source: Source) -> Image.Image:
 
 
 def _check_size(image: Image.Image, full: tuple[int, int]) -> None:
+    if not all(full):
+        raise FileDamaged(detail="it has no pixels")
     # A progressive JPEG holds all its coefficients in memory, at whatever scale it is decoded.
     width, height = full if image.info.get("progressive") else image.size
     megapixels = width * height / 1e6
@@ -302,7 +304,8 @@ def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's number, 1..8: how the image is to be turned; 1 if nothing says so."""
     with suppress(Exception):  # metadata is hostile too, and never costs the picture
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1

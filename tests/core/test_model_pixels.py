@@ -15,12 +15,12 @@ from av.video.stream import VideoStream
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.decoding import decode, make_thumbnail, thumbnails
 from core.decoding.given import decode_image, frames_as_clip
 from core.decoding.grid import frame_count, frame_size, gridded, spread
-from core.errors import FileEmpty, FileUnsupported, ScoreMissing
+from core.errors import FileDamaged, FileEmpty, FileUnsupported, ScoreMissing
 from core.media import Decoded, Kind, ModelGrid, Region
 from core.scorers import Budget
 from core.scorers.qwen_pixels import policy
@@ -206,6 +206,23 @@ def test_a_given_picture_is_as_its_file(tmp_path: Path) -> None:
     assert given_one.kind is Kind.IMAGE
     assert given_one.fingerprint == again.fingerprint, "it names the picture, not how it is looked at"
     assert given_one.fingerprint != decode_image(scene(700, 500), FULL).fingerprint
+
+
+def test_equal_bytes_of_other_colours_or_turned_are_another_picture() -> None:
+    plain = scene(90, 60)
+    turned = plain.copy()
+    turned.getexif()[ExifTags.Base.Orientation] = 6
+    few = plain.quantize(8)
+    other = few.copy()
+    other.putpalette([255 - level for level in few.getpalette() or []])
+    assert few.tobytes() == other.tobytes()
+    assert decode_image(plain, FULL).fingerprint != decode_image(turned, FULL).fingerprint
+    assert decode_image(few, FULL).fingerprint != decode_image(other, FULL).fingerprint
+
+
+def test_a_picture_without_pixels_is_damaged() -> None:
+    with pytest.raises(FileDamaged, match="no pixels"):
+        decode_image(Image.new("RGB", (0, 5)), FULL)
 
 
 def test_a_given_picture_is_not_changed(tmp_path: Path) -> None:
