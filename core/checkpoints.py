@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelDamaged, ModelFolderWrong, ModelIncomplete, ModelNotReranker
+from core.errors import ModelDamaged, ModelFolderWrong, ModelForbidden, ModelIncomplete, ModelNotReranker
 from core.media import fingerprint
 
 ARCHITECTURE, MODEL_TYPE = "Qwen3VLForConditionalGeneration", "qwen3_vl"
@@ -43,10 +44,17 @@ class Checkpoint:
 def inspect(folder: Path, *, name: str = "", title: str = "") -> Checkpoint:
     """The model in `folder`, found to be a Qwen3-VL reranker with every file whole.
 
-    Raises ModelFolderWrong, ModelNotReranker, ModelIncomplete and ModelDamaged.
+    Raises ModelFolderWrong, ModelForbidden, ModelNotReranker, ModelIncomplete and ModelDamaged.
     """
     folder = folder.absolute()
-    if not (folder / CONFIG).is_file():
+    try:
+        return _inspected(folder, name, title)
+    except PermissionError as error:
+        raise ModelForbidden(path=str(folder)) from error
+
+
+def _inspected(folder: Path, name: str, title: str) -> Checkpoint:
+    if not _is_file(folder / CONFIG):
         raise ModelFolderWrong(path=str(folder))
     _check_kind(folder, title or folder.name)
     _check_json_ends(folder, TOKENIZER)
@@ -60,6 +68,16 @@ def inspect(folder: Path, *, name: str = "", title: str = "") -> Checkpoint:
         size=sum(entry.stat().st_size for entry in present),
         weights=weights,
     )
+
+
+def _is_file(path: Path) -> bool:
+    """As Path.is_file, which raises PermissionError in some versions of Python only; this always does."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
+        return False
 
 
 def _digest(folder: Path, weights: Collection[str]) -> str:
@@ -77,6 +95,8 @@ def _digest(folder: Path, weights: Collection[str]) -> str:
 def _check_kind(folder: Path, title: str) -> None:
     config = _json(folder, CONFIG)
     found = config.get("architectures") or [ARCHITECTURE]
+    if not isinstance(found, list):
+        found = [found]
     if config.get("model_type") != MODEL_TYPE or ARCHITECTURE not in found:
         other = found[0] if found != [ARCHITECTURE] else config.get("model_type", "no model_type")
         raise ModelNotReranker(path=str(folder), found=str(other))
@@ -99,7 +119,7 @@ def _sibling(folder: Path, title: str) -> str:
     try:
         modules = json.loads((folder / "modules.json").read_bytes())
         kinds = {str(module["type"]).rpartition(".")[2] for module in modules}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         kinds = set()
     if "Pooling" in kinds:
         return "an embedder"
@@ -113,9 +133,14 @@ def _sibling(folder: Path, title: str) -> str:
 
 
 def _opened(folder: Path, file: str) -> Any:
-    """A file of the model, open for reading. Raises ModelIncomplete and ModelDamaged."""
+    """A file of the model, open for reading. Raises ModelIncomplete, ModelDamaged and PermissionError."""
+    path = folder / file
     try:
-        return (folder / file).open("rb")
+        if stat.S_ISFIFO(path.stat().st_mode):  # opening it would wait for somebody to write
+            raise ModelDamaged(path=str(folder), file=file, detail="it is a pipe")
+        return path.open("rb")
+    except PermissionError:
+        raise
     except FileNotFoundError as error:
         raise ModelIncomplete(path=str(folder), file=file) from error
     except OSError as error:
@@ -134,7 +159,7 @@ def _json(folder: Path, file: str) -> dict[str, Any]:
         raise _pointer(folder, file)
     try:
         read = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelDamaged(path=str(folder), file=file, detail="it is not JSON") from error
     if not isinstance(read, dict):
         raise ModelDamaged(path=str(folder), file=file, detail="it is not what its name says")
@@ -208,7 +233,7 @@ def _tensors(folder: Path, file: str) -> set[str]:
         told = json.loads(header) if 0 < length <= _MOST_HEADER else {}
         ends = {tensor: int(told[tensor]["data_offsets"][1]) for tensor in told if tensor != "__metadata__"}
         expected = 8 + length + max(ends.values())
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise ModelDamaged(path=str(folder), file=file, detail="its header can't be read") from error
     if size != expected:
         detail = f"it has {size:,} bytes and should have {expected:,}"

@@ -5,6 +5,7 @@ Every spawned process imports this module again, so at its top it imports nothin
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -110,6 +111,12 @@ def _region(_context: click.Context, _option: click.Parameter, typed: str | None
         raise click.BadParameter("give four fractions from 0 to 1, as in 0.25,0,1,0.5.") from error
 
 
+def _finite(_context: click.Context, _option: click.Parameter, typed: float | None) -> float | None:
+    if typed is not None and not math.isfinite(typed):
+        raise click.BadParameter("give a number.")
+    return typed
+
+
 @cli.command()
 @click.argument("folder", type=click.Path())
 @click.option("--text", default="", help="What to look for, in words.")
@@ -152,7 +159,13 @@ def _region(_context: click.Context, _option: click.Parameter, typed: str | None
 @click.option(
     "--max-pixels", type=click.IntRange(min=4096), metavar="N", help="Pixels of a picture, in place of --budget."
 )
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), metavar="F", help="Frames a second of a clip.")
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    metavar="F",
+    help="Frames a second of a clip.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print only the N best, and no failures.")
 @_no_recursive
 @_format

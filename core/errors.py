@@ -33,6 +33,7 @@
     │   ├── LibrariesMissing  torch and its companions are not installed
     │   ├── ModelMissing      a known model that is not on this machine
     │   ├── ModelFolderWrong  a folder without a model in it
+    │   ├── ModelForbidden    its folder or a file of it may not be read
     │   ├── ModelNotReranker  a model of another kind
     │   ├── ModelIncomplete   one of its files is not there
     │   ├── ModelDamaged      one of its files is truncated or not what it should be
@@ -281,6 +282,12 @@ class ModelFolderWrong(JudgeError):
     """data: path."""
 
     sentence = "There is no model in {path}. Choose the folder that holds its config.json."
+
+
+class ModelForbidden(JudgeError):
+    """data: path."""
+
+    sentence = "No permission to read the model in {path}. Change its permissions or choose another."
 
 
 class ModelNotReranker(JudgeError):

@@ -64,9 +64,12 @@ def repo_of(folder: Path) -> str:
 def arrived(repo: str) -> tuple[int, int]:
     """Bytes of a model that are here, and of all that is wanted of it; the latter 0 if the hub was never asked."""
     folder = folder_of(repo)
-    records = sorted((folder / "trees").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    try:
+        records = sorted((folder / "trees").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        kept = [*folder.glob("blobs/*"), *folder.glob("snapshots/*/**/*")]
+    except OSError:
+        return 0, 0  # it may not be read, or changes at this moment
     total = sum(file.size for file in _recorded(records[-1]).values()) if records else 0
-    kept = [*folder.glob("blobs/*"), *folder.glob("snapshots/*/**/*")]
     here = sum(length(path) for path in kept if path.parent.name == "blobs" or not path.is_symlink())
     return min(here, total) if total else here, total
 
@@ -77,8 +80,8 @@ def folder_of(repo: str) -> Path:
 
 
 def length(path: Path) -> int:
-    """Bytes of a file; 0 for what is none."""
-    return path.stat().st_size if path.is_file() else 0
+    """Bytes of a file; 0 for what is none, or may not be asked."""
+    return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
 # --- what was published ------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from core.errors import (
 )
 from core.models import KNOWN
 from core.scorers import JudgeChoice
-from core.scorers.device import QUANTISED, computing, dtype_of, free_memory, give_back, is_out_of_memory
+from core.scorers.device import PRECISIONS, QUANTISED, computing, dtype_of, free_memory, give_back, is_out_of_memory
 from core.scorers.qwen_network import NetworkShape, QwenNetwork
 from core.scorers.qwen_weights import empty_network, place, read_shape, weight_bytes
 
@@ -304,6 +304,8 @@ def _needed(model: Model, device: Device, precision: str) -> int:
 
 def _unsound(precision: str, device: Device) -> str:
     """Why a precision is not to be used on a device; empty if it may."""
+    if precision not in PRECISIONS:
+        return f"it is none of {', '.join(PRECISIONS)}"
     if precision == "float16" and device.kind == "cpu":
         return "processors compute it a hundred times slower than float32"
     if precision == "bfloat16" and device.kind != "cpu" and device.computing == "float16":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from core.terminal import INTERRUPTED, RANKED, ProgressLine, Row, duration, on_o
 
 if TYPE_CHECKING:
     from core.models import Found
+
+_NO_ONE_MODEL = ("auto", "builtin")
 
 TENTHS = 10
 """How often a download tells how far it is where there is no terminal to write a line over."""
@@ -33,8 +36,10 @@ def models(context: click.Context, style: str) -> int:
 @click.argument("name")
 def get(name: str) -> int:
     """Fetch the model NAME (2B or 8B), going on where an earlier try stopped."""
-    from core.models import download, find, title_of
+    from core.models import canonical_name, download, find, is_known, title_of
 
+    if not is_known(name) and (name in _NO_ONE_MODEL or os.path.isabs(canonical_name(name))):
+        raise click.BadParameter("only 2B and 8B can be fetched.")
     tenth = 0
     try:
         with ProgressLine() as line:
@@ -57,15 +62,20 @@ def get(name: str) -> int:
 @click.argument("name")
 def verify(name: str) -> int:
     """Read every file of the model NAME and compare it with what was published."""
-    from core.models import title_of
+    from core.models import is_published, title_of
     from core.models import verify as verify_model
 
+    if name in _NO_ONE_MODEL:
+        raise click.BadParameter("give 2B, 8B or the folder of a model.")
     total = 0
     with ProgressLine() as line:
         for event in verify_model(name, _folders()):
             line.show_part(event.file, event.done, event.total)
             total = event.total
-    say(f"{title_of(name)} is sound: {_gigabytes(total)} read.")
+    if is_published(name, _folders()):
+        say(f"{title_of(name)} is sound: {_gigabytes(total)} read.")
+    else:
+        say(f"{title_of(name)} can be read, all {_gigabytes(total)}; what was published is not known here.")
     return RANKED
 
 

@@ -48,8 +48,8 @@ def fetch(name: str, repo: str) -> Iterator[Downloading]:
     """
     if _is_offline():
         raise DownloadForbidden(name=name)
-    endpoint = _endpoint()
-    with httpx2.Client(follow_redirects=True, timeout=PATIENCE, headers={"User-Agent": "semblance"}) as client:
+    endpoint = _endpoint(name)
+    with _client(name) as client:
         work = _Fetch(name, repo, endpoint, client)
         try:
             yield from work.run()
@@ -67,11 +67,31 @@ def _is_offline() -> bool:
     return said.upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def _endpoint() -> str:
-    # Imported here: it takes 0.4 s.
-    from huggingface_hub import constants
+def _endpoint(name: str) -> str:
+    """The hub's address: a mirror that the environment names, else the library's own. Raises DownloadBroken."""
+    said = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    if not said:
+        # Imported here: it takes 0.4 s.
+        from huggingface_hub import constants
 
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        return constants.ENDPOINT.rstrip("/")
+    try:
+        address = httpx2.URL(said)
+    except httpx2.InvalidURL:
+        address = httpx2.URL("")
+    if address.scheme not in ("http", "https") or not address.host:
+        raise DownloadBroken(name=name, detail=f"HF_ENDPOINT is no web address: {said}")
+    return said
+
+
+def _client(name: str) -> httpx2.Client:
+    """Raises DownloadBroken for a proxy of the environment that can't be used."""
+    try:
+        return httpx2.Client(follow_redirects=True, timeout=PATIENCE, headers={"User-Agent": "semblance"})
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        detail = "the proxy that the environment names is of no kind that can be used; one of SOCKS 5 "
+        detail += "needs the package socksio" if isinstance(error, ImportError) else "begins with socks5://"
+        raise DownloadBroken(name=name, detail=detail) from error
 
 
 def _may_pass(error: httpx2.HTTPError) -> bool:
@@ -228,7 +248,7 @@ class _Fetch:
                 self._empty(out, file.size)
             hasher = file.hasher()
             yield from self._read(partial, hasher)
-            failures = 0
+            failures, most = 0, out.tell()
             while out.tell() < file.size:
                 have = out.tell()
                 try:
@@ -242,7 +262,9 @@ class _Fetch:
                     if out.tell() < file.size:
                         raise httpx2.RemoteProtocolError("ended too early", request=answer.request)
                 except httpx2.HTTPError as error:
-                    failures = 1 if out.tell() > have else failures + 1
+                    # From a server without ranges every try begins anew: only one that gets further counts.
+                    failures = 1 if out.tell() > most else failures + 1
+                    most = max(most, out.tell())
                     yield from self._after(failures, error)
         return hasher
 

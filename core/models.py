@@ -115,18 +115,18 @@ def canonical_name(name: str) -> str:
     if not name.strip() or name in ("auto", "builtin"):
         return name  # an empty path would be the folder that the program was started in
     folder = Path(os.path.expanduser(name)).absolute()
-    if (folder / CONFIG).is_file():
+    if os.path.isfile(folder / CONFIG):  # Path.is_file raises where a folder may not be entered
         return str(folder)
     if model := _known(name):
         return model.name
-    return str(folder) if folder.is_dir() or re.search(r"[/\\]", name) else name
+    return str(folder) if os.path.isdir(folder) or re.search(r"[/\\]", name) else name
 
 
 def find(name: str, folders: Sequence[str | Path] = ()) -> Checkpoint:
     """The model called `name`: 2B, 8B, a full name of those, or a folder. `folders` are the person's own.
 
     A folder may hold the model itself, or be the hub's folder of that model. Raises ScorerUnknown, ModelMissing,
-    ModelFolderWrong, ModelNotReranker, ModelIncomplete and ModelDamaged.
+    ModelFolderWrong, ModelForbidden, ModelNotReranker, ModelIncomplete and ModelDamaged.
     """
     canonical = canonical_name(name)
     if model := KNOWN.get(canonical):
@@ -135,6 +135,11 @@ def find(name: str, folders: Sequence[str | Path] = ()) -> Checkpoint:
         raise ScorerUnknown(name=name)
     folder = next(iter(hub.snapshots_in(Path(canonical))), Path(canonical))
     return inspect(folder, name=canonical, title=_title(folder))
+
+
+def is_known(name: str) -> bool:
+    """Whether this is one of the names of a published model."""
+    return _known(name) is not None
 
 
 def title_of(name: str) -> str:
@@ -196,6 +201,11 @@ def download(name: str, folders: Sequence[str | Path] = ()) -> Iterator[Download
     except ImportError as error:
         raise LibrariesMissing(detail=error.name or "huggingface_hub") from error
     yield from fetch(model.name, model.repo)
+
+
+def is_published(name: str, folders: Sequence[str | Path] = ()) -> bool:
+    """Whether it is known here what the files of a model should be. Raises what `find` does."""
+    return any(hub.published(file) for file in find(name, folders).folder.iterdir())
 
 
 def verify(name: str, folders: Sequence[str | Path] = ()) -> Iterator[Verifying]:
@@ -272,13 +282,25 @@ def _own(folders: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for given in folders:
         folder = Path(os.path.expanduser(given)).absolute()
-        inside = [folder, *(sorted(folder.iterdir()) if folder.is_dir() else [])]
-        for candidate in inside:
-            if (candidate / CONFIG).is_file():
+        inside, forbidden = _inside(folder)
+        if forbidden:
+            found.append(folder)  # so that it is listed with the reason why it can't be used
+        for candidate in [folder, *inside]:
+            if os.path.isfile(candidate / CONFIG):
                 found.append(candidate)
             else:
                 found += hub.snapshots_in(candidate)[:1]
     return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> tuple[list[Path], bool]:
+    """What lies directly in a folder; and whether it is one that may not be read."""
+    try:
+        return sorted(folder.iterdir()), False
+    except PermissionError:
+        return [], True
+    except OSError:
+        return [], False
 
 
 def _state_of(name: str) -> Found:
@@ -287,7 +309,7 @@ def _state_of(name: str) -> Found:
         checkpoint = find(name)
     except JudgeError as problem:
         folder = Path(str(problem.data["path"]))
-        size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+        size = sum(hub.length(path) for path in _inside(folder)[0])
         return Found(name, title, folder, size, size, problem)
     return Found(name, title, checkpoint.folder, checkpoint.size, checkpoint.size, None)
 

@@ -119,7 +119,7 @@ def free_memory(device: torch.device) -> int:
             # What the system can spare for the GPU, which shares its memory with everything else.
             return int(torch.mps.recommended_max_memory())
         case _:
-            return _free_host_memory()
+            return max(0, min([_free_host_memory(), *left_by_limits()]))
 
 
 def give_back(device: torch.device) -> None:
@@ -137,7 +137,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     words = str(error).lower()
     return isinstance(error, RuntimeError) and any(
-        sign in words for sign in ("out of memory", "can't allocate memory", "not enough memory")
+        sign in words
+        for sign in ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
     )
 
 
@@ -151,6 +152,43 @@ def _free_host_memory() -> int:
         return _free_on_windows()
     # macOS counts what it would give up at once as used: two thirds of all is what experience allows.
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 2 // 3
+
+
+def left_by_limits(root: Path = Path("/")) -> list[int]:
+    """Bytes of main memory that each limit still allows this process: those of its control group (a container, a
+    service), in which it would be killed without a word, and that of its address space. None elsewhere than on Linux.
+
+    `root` is the folder in which proc and sys lie.
+    """
+    left: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        for line in (root / "proc/self/cgroup").read_text("utf-8").splitlines():
+            _, controllers, own = line.split(":", 2)
+            if controllers in ("", "memory"):
+                top = root / "sys/fs/cgroup" / controllers
+                group = top / own.lstrip("/")
+                # Inside a container the group may be told as it is called outside, and lie at the top.
+                left += [_left_in(folder) for folder in (group, *group.parents) if folder.is_relative_to(top)]
+    with contextlib.suppress(OSError, ValueError, ImportError):
+        import resource  # not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            pages = int((root / "proc/self/statm").read_text("ascii").split()[0])
+            left.append(limit - pages * resource.getpagesize())
+    return left
+
+
+def _left_in(group: Path) -> int:
+    """Bytes that a control group may still take, version 2 or 1; what it holds as a cache of files counts as free."""
+    for limit, usage, total in (("memory.max", "memory.current", ""), ("limit_in_bytes", "usage_in_bytes", "total_")):
+        prefix = "memory." if total else ""
+        with contextlib.suppress(OSError, ValueError):  # "max": none
+            most = int((group / f"{prefix}{limit}").read_text("ascii"))
+            used = int((group / f"{prefix}{usage}").read_text("ascii"))
+            told = dict(line.split() for line in (group / "memory.stat").read_text("ascii").splitlines())
+            return most - used + sum(int(told.get(f"{total}{kind}_file", 0)) for kind in ("active", "inactive"))
+    return sys.maxsize
 
 
 def _free_on_windows() -> int:

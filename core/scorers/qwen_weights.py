@@ -166,7 +166,8 @@ class _Checkpoint:
     def _read_index(self) -> dict[str, str]:
         """The shard that each tensor should be in; empty if all are in one file."""
         path = self._folder / INDEX
-        if not path.is_file():
+        # Where there is one file, that is what was inspected and what scores are kept under; an index is a leftover.
+        if (self._folder / SINGLE).exists() or not path.is_file():
             return {}
         try:
             weight_map = json.loads(path.read_text("utf-8"))["weight_map"]

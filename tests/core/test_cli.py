@@ -477,6 +477,13 @@ def test_the_real_engine_ranks_pictures_by_a_word_and_by_a_picture(tmp_path, say
     assert sorted(os.listdir(folder)) == ["a.png", "b.png", "c.png", "d.jpg"]
 
 
+@pytest.mark.parametrize("fps", ["nan", "inf", "0", "-1"])
+def test_frames_a_second_are_a_number(folder, say, fps):
+    code, out, err = say("rank", folder, "--text", "red", "--fps", fps)
+    assert (code, out) == (2, "")
+    assert "--fps" in err
+
+
 def test_the_real_engine_refuses_a_reference_that_is_not_there(folder, say, monkeypatch):
     monkeypatch.setenv("SEMBLANCE_HOME", str(folder.parent / "home"))
     missing = folder.parent / "gone.png"

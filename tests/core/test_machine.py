@@ -23,7 +23,15 @@ from core.errors import (
 )
 from core.machine import Device, Machine, advice, best, choose, devices, driver_trouble, estimate, look, shape_of
 from core.scorers import Budget, JudgeChoice
-from core.scorers.device import computing, cpu_computing, cuda_computing, dtype_of, is_out_of_memory
+from core.scorers.device import (
+    computing,
+    cpu_computing,
+    cuda_computing,
+    dtype_of,
+    free_memory,
+    is_out_of_memory,
+    left_by_limits,
+)
 
 KIT = Path(__file__).parents[1] / "data" / "parity" / "model"
 GB = 10**9
@@ -199,6 +207,7 @@ def test_best_is_a_name_or_nothing(here: dict[str, Model]) -> None:
         ("cuda", "auto", Machine((cpu(64),), "it knows CUDA 11.8"), DriverTooOld),
         ("cpu", "float16", Machine((cuda(24), cpu(64))), PrecisionUnfit),
         ("auto", "float16", Machine((cpu(64),)), PrecisionUnfit),
+        ("auto", "bf16", Machine((cpu(64),)), PrecisionUnfit),
         ("cuda", "bfloat16", Machine((cuda(24, "float16"), cpu(64))), PrecisionUnfit),
         ("cuda", "float32", Machine((cuda(6), cpu(64))), MemoryTooSmall),
         ("cuda", "auto", Machine((cuda(2), cpu(64))), MemoryTooSmall),
@@ -274,9 +283,56 @@ def test_running_out_of_memory_is_told_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(RuntimeError("unable to mmap 9 bytes from file <x>: Cannot allocate memory (12)"))
     with pytest.raises(RuntimeError) as caught:
         torch.ones(2, 3) @ torch.ones(2, 3)
     assert not is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "files", "left"),
+    [
+        (
+            "0::/app/job",
+            {
+                "app/memory.max": "4000",
+                "app/memory.current": "3000",
+                "app/memory.stat": "active_file 200\ninactive_file 100",
+                "app/job/memory.max": "max",
+                "app/job/memory.current": "2000",
+                "app/job/memory.stat": "anon 1",
+            },
+            1300,
+        ),
+        (
+            "3:cpu:/\n2:memory:/docker/0123\n0::/",
+            {
+                "memory/memory.limit_in_bytes": "5000",
+                "memory/memory.usage_in_bytes": "4500",
+                "memory/memory.stat": "active_file 1\ntotal_active_file 20\ntotal_inactive_file 30",
+            },
+            550,
+        ),
+    ],
+)
+def test_the_limit_of_a_container_is_heeded(tmp_path: Path, told: str, files: dict[str, str], left: int) -> None:
+    for name, content in {"proc/self/cgroup": told, **{f"sys/fs/cgroup/{k}": v for k, v in files.items()}}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert min(left_by_limits(tmp_path)) == left
+
+
+def test_the_limit_of_the_address_space_is_heeded() -> None:
+    resource = pytest.importorskip("resource")
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("what a process takes is told by Linux only")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 2**31, before[1]))
+    try:
+        assert free_memory(torch.device("cpu")) <= 2**31 + 2**28
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 # --- how fast ----------------------------------------------------------------------------------------

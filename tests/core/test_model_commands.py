@@ -90,6 +90,9 @@ def test_get_fetches_and_says_where_it_is(hub: FakeHub, capsys: pytest.CaptureFi
         (["verify", "2B"], 1, "semblance models get 2B"),
         (["verify", "/nowhere/at/all"], 1, "no model in /nowhere/at/all"),
         (["get"], 2, "Missing argument"),
+        (["get", "builtin"], 2, "only 2B and 8B can be fetched"),
+        (["get", str(TINY)], 2, "only 2B and 8B can be fetched"),
+        (["verify", "auto"], 2, "give 2B, 8B or the folder"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
@@ -135,5 +138,5 @@ def test_models_are_listed_where_torch_is_not_installed(capfd: pytest.CaptureFix
         assert done.returncode == code
     told = capfd.readouterr()
     assert [row["fits"] for row in json.loads(told.out)] == [None, None]
-    assert "is sound" in told.err
+    assert "model can be read, all 1.89 MB; what was published is not known here." in told.err
     assert "semblance[qwen]" in told.err

@@ -26,6 +26,7 @@ from core.errors import (
     JudgeError,
     ModelDamaged,
     ModelFolderWrong,
+    ModelForbidden,
     ModelIncomplete,
     ModelMissing,
     ModelNotReranker,
@@ -144,12 +145,14 @@ BAD_FOLDERS: dict[str, tuple[Callable[[Path], object], type[JudgeError], str]] =
     "no config": (lambda model: (model / "config.json").unlink(), ModelFolderWrong, "config.json"),
     "config no JSON": (damage("config.json", lambda content: content[:40]), ModelDamaged, "not JSON"),
     "config a list": (damage("config.json", lambda _: b"[]"), ModelDamaged, "config.json"),
+    "config too deep": (damage("config.json", lambda _: b"[" * 100_000 + b"]" * 100_000), ModelDamaged, "not JSON"),
     "config binary": (damage("config.json", lambda _: b"\xff\xfe\x00"), ModelDamaged, "not JSON"),
     "other model": (
         config(model_type="qwen2", architectures=["Qwen2ForCausalLM"]),
         ModelNotReranker,
         "Qwen2ForCausalLM",
     ),
+    "architecture a number": (config(architectures=5), ModelNotReranker, "5"),
     "other type": (config(model_type="qwen3_vl_moe"), ModelNotReranker, "qwen3_vl_moe"),
     "no vision": (config(vision_config=None), ModelNotReranker, "vision_config"),
     "quantised": (config(quantization_config={"quant_method": "awq"}), ModelNotReranker, "awq"),
@@ -173,6 +176,16 @@ BAD_FOLDERS: dict[str, tuple[Callable[[Path], object], type[JudgeError], str]] =
     "weights a pointer": (damage(WEIGHTS, lambda _: POINTER), ModelDamaged, "pointer"),
     "weights empty": (damage(WEIGHTS, lambda _: b""), ModelDamaged, "header"),
     "weights of zeros": (damage(WEIGHTS, lambda content: bytes(len(content))), ModelDamaged, "header"),
+    "weights too deep": (
+        damage(WEIGHTS, lambda _: (200_000).to_bytes(8, "little") + b"[" * 100_000 + b"]" * 100_000),
+        ModelDamaged,
+        "header",
+    ),
+    "weights endless": (
+        damage(WEIGHTS, lambda _: (34).to_bytes(8, "little") + b'{"a": {"data_offsets": [0, 1e999]}}'[:34] + b"}"),
+        ModelDamaged,
+        "header",
+    ),
     "weights a folder": (
         lambda model: ((model / WEIGHTS).unlink(), (model / WEIGHTS).mkdir()),
         ModelDamaged,
@@ -189,6 +202,52 @@ def test_what_is_no_whole_reranker_is_refused_with_a_reason(model: Path, case: s
         inspect(model)
     assert words in str(caught.value)
     assert str(model) in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes on Windows")
+def test_nothing_waits_for_a_pipe_in_place_of_the_weights(model: Path) -> None:
+    (model / WEIGHTS).unlink()
+    os.mkfifo(model / WEIGHTS)
+    with pytest.raises(ModelDamaged, match="pipe"):
+        inspect(model)
+
+
+@pytest.fixture
+def forbidden(model: Path) -> Iterator[Path]:
+    """A folder of models with three that may not be read, seen by somebody who is not root, who may read anything."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("rights are another thing on Windows")
+    administrator = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        closed = [folder / "closed", folder / "weights closed" / WEIGHTS, folder / "config closed" / "config.json"]
+        for own in ("closed", "weights closed", "config closed", "open"):
+            shutil.copytree(model, folder / own)
+        for path in closed:
+            path.chmod(0)
+        if administrator:
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            if administrator:
+                os.seteuid(0)
+            for path in closed:
+                path.chmod(0o700)
+
+
+def test_what_may_not_be_read_is_told_and_hides_nothing_else(forbidden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("closed", "weights closed", "config closed"):
+        with pytest.raises(ModelForbidden, match=name):
+            find(str(forbidden / name))
+        assert isinstance(candidates(str(forbidden / name))[0].problem, ModelForbidden)
+    monkeypatch.setenv("HF_HOME", str(forbidden / "closed"))
+    listed = {found.title: found.problem for found in known_models([forbidden, forbidden / "closed"])}
+    assert listed["open"] is None
+    assert isinstance(listed["closed"], ModelForbidden)
+    with pytest.raises(ModelMissing):
+        find("2B", [forbidden / "closed"])
 
 
 SPOILED_INDEX: dict[str, tuple[Callable[[dict[str, Any]], object], type[JudgeError], str]] = {
@@ -500,6 +559,42 @@ def test_a_server_without_ranges_sends_the_file_again(hub: FakeHub) -> None:
     assert hub.sent[WEIGHTS] == SIZE
     assert done[-1] == max(done)
     assert find("2B").digest == inspect(TINY).digest
+
+
+def test_a_server_without_ranges_that_breaks_off_each_time_is_given_up(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_download, "LONGEST_WAIT", 0.0)
+    hub.cut_after, hub.ranges = 200_000, False
+    with pytest.raises(DownloadBroken, match="was lost"):
+        list(download("2B"))
+    assert hub.sent[WEIGHTS] <= 200_000 * (model_download.ATTEMPTS + 1)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("HF_ENDPOINT", "http://mirror:port", "HF_ENDPOINT"),
+        ("HF_ENDPOINT", "mirror", "HF_ENDPOINT"),
+        ("HF_ENDPOINT", "ftp://mirror", "HF_ENDPOINT"),
+        ("ALL_PROXY", "socks4://127.0.0.1:9", "proxy"),
+        ("HTTPS_PROXY", "http://proxy:port", "proxy"),
+    ],
+)
+def test_an_address_in_the_environment_that_is_none_is_told(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(DownloadBroken, match=words):
+        list(download("2B"))
+    assert not hub.asked
+
+
+def test_a_socks_proxy_that_can_not_be_used_is_told(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(DownloadBroken, match="socksio"):
+        list(download("2B"))
 
 
 def test_a_hub_that_is_gone_is_told_in_plain_words(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:

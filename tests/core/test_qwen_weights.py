@@ -119,6 +119,13 @@ def test_shards_make_the_same_network_as_one_file(model: Path) -> None:
     assert same(load(KIT), load(model))
 
 
+def test_beside_one_file_an_index_that_is_left_over_means_nothing(model: Path) -> None:
+    for name in split(model):
+        (model / name).unlink()
+    shutil.copy(KIT / SINGLE, model)
+    assert same(load(KIT), load(model))
+
+
 @pytest.mark.parametrize(
     "renamed",
     [
@@ -273,6 +280,7 @@ def test_a_tensor_that_its_shard_lacks_is_told_with_that_shard(model: Path) -> N
 
 @pytest.mark.parametrize("words", ["", "[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": '])
 def test_an_index_that_is_none(model: Path, words: str) -> None:
+    (model / SINGLE).unlink()
     (model / INDEX).write_text(words)
     with pytest.raises(ModelDamaged) as caught:
         load(model)

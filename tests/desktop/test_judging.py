@@ -716,7 +716,6 @@ def test_an_aspect_is_asked_of_a_model_too(loaded: Person) -> None:
     assert loaded.ranked(3).query.aspect is Aspect.PALETTE
 
 
-
 def test_of_a_models_score_no_reasons_are_asked_and_its_judge_is_named(loaded: Person, engine: Any) -> None:
     window = loaded.window
     engine.score({name: 0.1 * place for place, name in enumerate(FILES, 1)})
