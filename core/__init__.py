@@ -172,6 +172,13 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'core' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    try:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    except ModuleNotFoundError as error:
+        from core.errors import LibrariesMissing
+
+        if (error.name or "core").split(".")[0] == "core":
+            raise
+        raise LibrariesMissing(detail=str(error.name)) from error
     globals()[name] = value
     return value

@@ -157,7 +157,10 @@ def _finite(_context: click.Context, _option: click.Parameter, typed: float | No
     help="How closely a model looks at pictures: at most 256, 640 or 1,800 tokens each.  [default: balanced]",
 )
 @click.option(
-    "--max-pixels", type=click.IntRange(min=4096), metavar="N", help="Pixels of a picture, in place of --budget."
+    "--max-pixels",
+    type=click.IntRange(4096, 10_240 * 1024),
+    metavar="N",
+    help="Pixels of a picture, in place of --budget.",
 )
 @click.option(
     "--fps",
@@ -219,7 +222,8 @@ def rank(
         raise click.UsageError("Give --budget or --max-pixels, not both.")
     # A number of pixels is meant exactly, so the rest is as the model's own code has it.
     closely = Budget(budget or ("full" if max_pixels else "balanced"))
-    judge = JudgeChoice(scorer, device, precision, closely, max_pixels or 0, fps or 0.0)
+    name = scorer.lower() if scorer.lower() in ("auto", "builtin") else scorer
+    judge = JudgeChoice(name, device.lower(), precision, closely, max_pixels or 0, fps or 0.0)
     interrupted = False
     rows: list[Row] = []
     with open_engine() as engine:

@@ -31,6 +31,7 @@
     │   ├── ScorerUnknown     no judge of that name
     │   ├── JudgeNotLoaded    it must be loaded first
     │   ├── LibrariesMissing  torch and its companions are not installed
+    │   ├── LibrariesBroken   they are, and can't be loaded
     │   ├── ModelMissing      a known model that is not on this machine
     │   ├── ModelFolderWrong  a folder without a model in it
     │   ├── ModelForbidden    its folder or a file of it may not be read
@@ -269,6 +270,15 @@ class LibrariesMissing(JudgeError):
     sentence = (
         "The libraries that a model runs on are not installed ({detail}). "
         "Install them with “pip install 'semblance[qwen]'” and start again."
+    )
+
+
+class LibrariesBroken(JudgeError):
+    """data: detail (the system's words)."""
+
+    sentence = (
+        "The libraries that a model runs on are installed, but can't be loaded ({detail}). "
+        "Close other programs if memory is short; otherwise install them anew."
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core import models
-from core.errors import JudgeNotLoaded, LibrariesMissing
+from core.errors import JudgeNotLoaded, LibrariesBroken, LibrariesMissing
 from core.jobs import Cost, Downloading, JudgeLoaded, Loading, ModelInfo, Models, Verifying
 from core.media import PixelPolicy
 from core.query import Query
@@ -74,7 +74,8 @@ class Judges:
         return self._views[choice]
 
     def _absent(self, choice: JudgeChoice) -> AbsentJudge:
-        recorded = _read_record(self._record).get(" ".join(choice.weights))
+        # Which model `auto` means may have changed since.
+        recorded = None if choice.name == "auto" else _read_record(self._record).get(" ".join(choice.weights))
         if recorded is None:
             raise JudgeNotLoaded(name=models.title_of(choice.name))
         name, precision = recorded
@@ -221,7 +222,7 @@ def _pixels(choice: JudgeChoice) -> PixelPolicy:
 
 
 def _libraries() -> tuple[Any, Any]:
-    """The modules that need torch. Raises LibrariesMissing."""
+    """The modules that need torch. Raises LibrariesMissing, LibrariesBroken."""
     # Threads that spin long while they wait for each other take the cores that the decoding workers need: on two busy
     # cores judging was half as fast. Not spinning at all costs a third on idle ones; this costs nothing there.
     # It is read when torch is first loaded.
@@ -229,10 +230,12 @@ def _libraries() -> tuple[Any, Any]:
     try:
         from core import machine
         from core.scorers import qwen
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "core":
             raise
         raise LibrariesMissing(detail=str(error.name or error)) from error
+    except (ImportError, OSError) as error:  # a shared library that is missing, or for which there is no memory
+        raise LibrariesBroken(detail=str(error).splitlines()[0]) from error
     return machine, qwen
 
 

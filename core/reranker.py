@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import re
 from collections import deque
@@ -76,7 +77,7 @@ class Qwen3VLReranker:
         default_instruction: str = DEFAULT_INSTRUCTION,
         *,
         torch_dtype: Any = None,
-        device: str = "auto",
+        device: Any = "auto",
         scaled: bool = False,
         attn_implementation: str | None = None,
         workers: int | None = None,
@@ -91,7 +92,7 @@ class Qwen3VLReranker:
         self._pixels = PixelPolicy(max_pixels=max_pixels, scaled=scaled, grid=grid)
         name = os.fspath(model_name_or_path)
         found = models.candidates(name)
-        asked = JudgeChoice(name if name == "auto" else found[0].name, device, _precision(torch_dtype) or "auto")
+        asked = JudgeChoice(name if name == "auto" else found[0].name, str(device), _precision(torch_dtype) or "auto")
         choice, _ = machine.choose(asked, found)
         if torch_dtype is None:
             with contextlib.suppress(PrecisionUnfit):  # the checkpoint's own, unless the device has no units for it
@@ -169,6 +170,9 @@ class Qwen3VLReranker:
                 yield [places[index] for index in indices], logits
 
     def _policy(self, fps: float | None, max_frames: int | None) -> PixelPolicy:
+        """Raises ValueError for what is no number of frames."""
+        if not (0 < (fps or self.fps) < math.inf and (max_frames or self.max_frames) > 0):
+            raise ValueError(f"fps {fps!r}, max_frames {max_frames!r}")
         assert self._pixels.grid is not None
         grid = replace(self._pixels.grid, fps=fps or self.fps, max_frames=max_frames or self.max_frames)
         return replace(self._pixels, grid=grid)

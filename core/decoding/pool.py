@@ -8,6 +8,7 @@ whole pool is idle breaks the pool. Apart, each is replaced alone. Tasks wait he
 
 from __future__ import annotations
 
+import copyreg
 import logging
 import multiprocessing
 import os
@@ -22,6 +23,8 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import spawn
+from multiprocessing.context import SpawnContext, SpawnProcess
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -229,6 +232,42 @@ class DecodingPool:
             task._future.set_exception(outcome.error)
 
 
+class _Process(SpawnProcess):
+    """A spawned process that does not import the program's main module again, as they otherwise do.
+
+    A worker runs nothing of it, and a script that uses the engine without guarding its main part would run anew in
+    each worker, and fail there.
+    """
+
+    _launching = threading.Lock()
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        with _Process._launching:
+            prepare = spawn.get_preparation_data
+
+            def without_main(name: str) -> dict[str, Any]:
+                data: dict[str, Any] = prepare(name)
+                if name == process_obj.name:  # not what another thread may be starting at this moment
+                    data.pop("init_main_from_name", None)
+                    data.pop("init_main_from_path", None)
+                return data
+
+            spawn.get_preparation_data = without_main
+            try:
+                return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined,unused-ignore]
+            finally:
+                spawn.get_preparation_data = prepare
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As what it derives from: a worker must not load this module before its settings are made (see _BEGINNING).
+        return copyreg._reconstructor, (SpawnProcess, object, None), self.__dict__  # type: ignore[attr-defined]
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
 class _Worker:
     """A pebble pool of one process, started when first needed and replaced when it breaks."""
 
@@ -245,10 +284,7 @@ class _Worker:
                     return None
                 if pool is None:
                     pool = self._pool = ProcessPool(
-                        max_workers=1,
-                        initializer=exec,
-                        initargs=(_BEGINNING,),
-                        context=multiprocessing.get_context("spawn"),
+                        max_workers=1, initializer=exec, initargs=(_BEGINNING,), context=_Context()
                     )
                 with suppress(RuntimeError):  # the process died while idle: once more, with a new one
                     return pool.schedule(function, args=arguments, timeout=time_limit)

@@ -20,7 +20,7 @@ import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -41,6 +41,8 @@ _GRIDS_KEPT = 16
 class Stopped(Exception):
     """What was being computed or loaded is no longer wanted. Not an error."""
 
+
+_MOST_LAYERS, _MOST_SIZE = 1000, 10**7
 
 # --- the shape ---------------------------------------------------------------------------------------
 
@@ -120,10 +122,19 @@ class NetworkShape:
             grid=side,
             taps=tuple(vision["deepstack_visual_indexes"]),
         )
+        shape._check()
         _expect("channels", shape.channels, 3)
         _expect("vision out_hidden_size", vision["out_hidden_size"], shape.hidden)
         _expect("square of the position grid", side * side, vision["num_position_embeddings"])
         return shape
+
+    def _check(self) -> None:
+        """Raises ValueError for sizes that no network has: a config.json may say anything."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            most = _MOST_LAYERS if entry.name.endswith("layers") else _MOST_SIZE
+            if entry.type == "int" and not (type(value) is int and 0 < value <= most):
+                raise ValueError(f"{entry.name} {value}")
 
     @property
     def levels(self) -> int:

@@ -34,8 +34,10 @@ from core import (
     Query,
     Qwen3VLReranker,
     Scored,
+    Settings,
     Verifying,
     VerifyModel,
+    save_settings,
 )
 from core.errors import DeviceMissing, EngineStopped, JudgeNotLoaded, MemoryTooSmall, ModelNotReranker, TextCut
 from core.jobs import Notice
@@ -118,6 +120,19 @@ def test_it_is_loaded_asked_and_given_back(engine: Jobs, media: Path) -> None:
     assert [event.known for event in events] == [True]
     with pytest.raises(JudgeNotLoaded, match="model"):
         list(engine.rank(Query("another question"), listing, judge=TINY))
+
+
+def test_what_auto_means_is_looked_at_anew(own: Engine, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that it meant last time may be gone, or a better one here."""
+    shutil.copytree(MODEL, folder := media.parent / "hub" / "Qwen3-VL-Reranker-2B")
+    save_settings(Settings(model_folders=[str(folder.parent)]), own.home.settings)
+    auto = JudgeChoice("auto", "cpu", "float32")
+    assert load(own, auto).judge.name == "2B"
+    listing = own.list_folder(media)
+    list(own.rank(Query("a"), listing, judge=auto))
+    own.unload()
+    with pytest.raises(JudgeNotLoaded):
+        list(own.rank(Query("a"), listing, judge=auto))
 
 
 def test_a_file_that_came_after_the_model_had_gone_asks_for_it(own: Engine, media: Path) -> None:

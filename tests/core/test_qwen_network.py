@@ -175,6 +175,14 @@ def test_a_missing_size_is_named() -> None:
         NetworkShape.from_config(config)
 
 
+@pytest.mark.parametrize(
+    "text", [{"num_attention_heads": 0}, {"num_hidden_layers": 1_000_000}, {"hidden_size": -64}, {"vocab_size": "458"}]
+)
+def test_sizes_that_no_network_has_are_refused(text: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        NetworkShape.from_config(changed(CONFIG, text, {}))
+
+
 def test_operations_of_the_2b_shape_are_what_was_counted_by_hand() -> None:
     """About 1.7 TFLOP for a picture of 256 tokens and a text query, two fifths of it in the vision tower."""
     rotary = {"rope_type": "default", "mrope_section": [24, 20, 20]}
