@@ -48,7 +48,9 @@ MAX_FRAMES = 64
 UNREADABLE = -1.0
 """The score of a document that can't be read."""
 AHEAD = 128
-"""Documents read and not yet judged: of pictures at full budget 0.7 GB of pixels."""
+"""Pictures read and not yet judged: at full budget 0.7 GB of pixels."""
+CLIP_WEIGHT = 8
+"""How many pictures a clip counts for there: at full budget it has up to 8 times the pixels of one."""
 
 logger = logging.getLogger(__name__)
 
@@ -265,6 +267,11 @@ class _Pending:
     pictures: list[Future[_Read]]
     clips: list[Future[_Read]]
 
+    @property
+    def weight(self) -> int:
+        """How many pictures' pixels it takes, about."""
+        return max(1, len(self.pictures) + CLIP_WEIGHT * len(self.clips))
+
     def done(self) -> bool:
         return all(future.done() for future in (*self.clips, *self.pictures))
 
@@ -284,7 +291,7 @@ def _groups(reader: _Reader, documents: Sequence[_Given]) -> Iterator[list[tuple
     waiting = iter(enumerate(documents))
     ahead: deque[tuple[int, _Pending]] = deque()
     while True:
-        while len(ahead) < AHEAD and (following := next(waiting, None)):
+        while sum(pending.weight for _, pending in ahead) < AHEAD and (following := next(waiting, None)):
             ahead.append((following[0], reader.read(following[1])))
         if not ahead:
             return
