@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -223,10 +222,8 @@ def _pixels(choice: JudgeChoice) -> PixelPolicy:
 
 def _libraries() -> tuple[Any, Any]:
     """The modules that need torch. Raises LibrariesMissing, LibrariesBroken."""
-    # Threads that spin long while they wait for each other take the cores that the decoding workers need: on two busy
-    # cores judging was half as fast. Not spinning at all costs a third on idle ones; this costs nothing there.
-    # It is read when torch is first loaded.
-    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    import core.scorers.threads  # noqa: F401
+
     try:
         from core import machine
         from core.scorers import qwen

@@ -7,6 +7,9 @@ scores = model.process({"query": {"text": "a red door"}, "documents": [{"image":
 
 from __future__ import annotations
 
+import core.scorers.threads  # noqa: F401  before torch is loaded by any of those below
+
+# isort: split
 import contextlib
 import logging
 import math

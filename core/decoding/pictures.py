@@ -245,7 +245,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 def _as_trained_on(image: Image.Image) -> Image.Image:
     """The image in RGB as `qwen_vl_utils` reads it: RGBA on white, of the rest what Pillow's conversion makes."""
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
     ground = Image.new("RGB", image.size, "white")
     ground.paste(image, mask=image.getchannel("A"))
     return ground

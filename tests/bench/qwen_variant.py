@@ -6,6 +6,9 @@ measured that happens once only.
 
 from __future__ import annotations
 
+import core.scorers.threads  # noqa: F401  for all variants alike, before torch is loaded
+
+# isort: split
 import json
 import platform
 import resource
