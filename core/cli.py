@@ -281,7 +281,7 @@ def scan(folder: str, no_recursive: bool, style: str) -> int:
     return RANKED
 
 
-# --- following what takes long ---------------------------------------------------------------------------
+# --- following what takes long -----------------------------------------------------------------------
 
 
 @dataclass

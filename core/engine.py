@@ -113,7 +113,8 @@ class Engine(Jobs):
             case LoadJudge():
                 return self._threaded(self._judges.load(request.judge))
             case UnloadJudge():
-                return self._unload()
+                # In a thread: it waits for the judge's present batch.
+                return self._threaded(self._judges.unloaded())
             case DownloadModel():
                 return self._threaded(self._judges.download(request.name))
             case VerifyModel():
@@ -143,10 +144,6 @@ class Engine(Jobs):
     def _adopt(self, request: Adopt) -> Steps:
         self._hold(request.listing)
         yield from ()
-
-    def _unload(self) -> Steps:
-        # In a thread: it waits for the judge's present batch.
-        yield from self._threaded(self._judges.unloaded())
 
     def _rank(self, request: Rank) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.of(request.judge)

@@ -41,7 +41,7 @@ WORTH_MEASURING = 0.5
 
 
 def score_of(logits: NDArray[np.float32]) -> Scores:
-    """The sigmoid, in float32."""
+    """The sigmoid, exact to float32."""
     with np.errstate(over="ignore"):
         return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
 
