@@ -245,7 +245,7 @@ def rank(
         say(f"interrupted: {ranking.progress} The scores so far are kept; the same command goes on from there.")
         return INTERRUPTED
     say(ranking.progress)
-    columns = ["rank", "path", "kind", "score", "error", *(["why"] if why else [])]
+    columns = ["rank", "path", "kind", "score", "error", "page", *(["why"] if why else [])]
     listed = rows if limit else rows + ranking.failed()
     if style == "csv":
         listed = [row | {"why": _why_in_words(row["why"])} if row.get("why") else row for row in listed]
@@ -310,7 +310,8 @@ class _Ranking:
 
     def _row(self, row: int, place: int | None, score: float | None, error: str | None) -> Row:
         path, kind = _shown_path(self.folder, self.listing, row), self.listing.kind(row).label
-        return {"rank": place, "path": path, "kind": kind, "score": score, "error": error}
+        page = self.listing.page_number(row)
+        return {"rank": place, "path": path, "kind": kind, "score": score, "error": error, "page": page}
 
 
 def _why(told: Explanation | None) -> Row | None:
@@ -395,14 +396,18 @@ def _table(rows: list[Row]) -> Iterable[str]:
     if ranked:
         yield f"{'rank':>{width}}  score  kind   path"
     for row in ranked:
-        yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {on_one_line(row['path'])}"
+        yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {_printed_path(row)}"
         if row.get("why"):
             yield f"{'':>{width}}  {on_one_line(_why_in_words(row['why']))}"
     if failed:
         yield from ([""] if ranked else [])
         yield "Can't be scored:"
     for row in failed:
-        yield f"{'-':>{width}}  {'-':>5}  {row['kind']:<5}  {on_one_line(row['path'])}: {on_one_line(row['error'])}"
+        yield f"{'-':>{width}}  {'-':>5}  {row['kind']:<5}  {_printed_path(row)}: {on_one_line(row['error'])}"
+
+
+def _printed_path(row: Row) -> str:
+    return on_one_line(row["path"]) + (f" (page {row['page']})" if row["page"] else "")
 
 
 def _why_in_words(why: Row) -> str:

@@ -8,19 +8,26 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
+from core.asking import explain
 from core.catalog import Catalog
 from core.decoding import Thumbnail
 from core.decoding.pool import DecodingPool, Task
 from core.errors import CatalogDamaged, ListingUnknown, MediaError
+from core.following import Compared, Counted, follow
 from core.jobs import (
     Adopt,
+    BackUp,
+    ClearStorage,
     DownloadModel,
     EstimateCost,
     Event,
     Explain,
+    FindStacks,
     Jobs,
     ListModels,
     ListSubfolders,
@@ -28,22 +35,29 @@ from core.jobs import (
     MakeFilmstrip,
     MakePreview,
     MakeThumbnails,
+    MeasureStorage,
     Notice,
     Rank,
     Request,
+    Restore,
     Scan,
     ScanFinished,
     ScanStarted,
+    Stacked,
     Subfolders,
     ThumbnailMade,
     UnloadJudge,
     VerifyModel,
 )
 from core.judges import Judges
-from core.media import Listed, Listing, scan, subfolders
-from core.ranking import Kept, OpenListing, explain, kept_under, rank
+from core.kept import Kept, kept_under
+from core.media import Away, Changed, Gone, Listed, Listing, subfolders
+from core.opened import ListingRecord, OpenListing
+from core.ranking import rank
 from core.scorers import Scorer
 from core.settings import Home, load_settings
+from core.stacks import find_stacks
+from core.storage import back_up, clear, measure, restore
 
 T = TypeVar("T")
 Steps = Generator[Event | None, None, None]
@@ -95,13 +109,15 @@ class Engine(Jobs):
             case MakeThumbnails():
                 return self._thumbnails(request)
             case MakePreview():
-                return _await(self._pool.preview(request.path, request.pixels, request.at))
+                return _await(self._pool.preview(request.path, request.pixels, request.at, request.page))
             case MakeFilmstrip():
                 return _await(self._pool.filmstrip(request.path, request.pixels, request.frames))
             case Scan():
                 return self._scan(request)
+            case FindStacks():
+                return self._stacks(request)
             case ListSubfolders():
-                return self._threaded(iter(lambda: Subfolders(request.folder, subfolders(request.folder)), None), 1)
+                return self._once(lambda: Subfolders(request.folder, subfolders(request.folder)))
             case Explain():
                 return self._explain(request)
             case Adopt():
@@ -119,30 +135,64 @@ class Engine(Jobs):
                 return self._threaded(self._judges.download(request.name))
             case VerifyModel():
                 return self._threaded(self._judges.verify(request.name))
+            case MeasureStorage():
+                return self._once(lambda: measure(self.home))
+            case ClearStorage():
+                return self._clear(request)
+            case BackUp():
+                return self._once(lambda: back_up(self.home, request.path))
+            case Restore():
+                return self._once(lambda: restore(self.home, request.path))
 
     # --- jobs ------------------------------------------------------------------------------------
 
     def _scan(self, request: Scan) -> Steps:
         began = time.monotonic()
         listing = Listing(request.folder, recursive=request.recursive)
-        started = ScanStarted(listing.root, listing.recursive, listing.token)
-        # In a thread: a disk or share that answers slowly must not hold up the other jobs.
-        for event in self._threaded(scan(request.folder, recursive=request.recursive)):
-            if event is not None and listing.token not in self._listings:
-                # Only now: a folder that can't be listed has no listing.
-                self._hold(listing)
-                yield started
-            if isinstance(event, Listed):
-                listing.append(event)
-            yield event
-        if listing.token not in self._listings:
-            self._hold(listing)
-            yield started
-        listing.complete = True
-        yield ScanFinished(len(listing), time.monotonic() - began)
+        opened = OpenListing(listing, renewals=self.catalog.renewals)
+        record = ListingRecord(listing, self.catalog)
+        started = False
+        found = follow(
+            request.folder,
+            recursive=request.recursive,
+            kept=record.load() if request.live else None,
+            pages=self._count_pages,
+            known_pages=record.page_counts(),
+            live=request.live,
+        )
+        try:
+            # In a thread: a disk or share that answers slowly must not hold up the other jobs.
+            for event in self._threaded(found):
+                if event is not None and not started:
+                    # Only now: a folder that can't be listed has no listing.
+                    started = True
+                    self._hold(opened)
+                    yield ScanStarted(listing.root, listing.recursive, listing.token)
+                match event:
+                    case Listed():
+                        listing.append(event)
+                        record.outdated = request.live
+                        yield event
+                    case Changed() | Gone():
+                        opened.take(event, self.catalog)
+                        record.outdated = request.live
+                        yield event
+                    case Away():
+                        opened.set_away(event.away)
+                        yield event
+                    case Counted():
+                        record.note(event)
+                    case Compared():
+                        listing.complete = True
+                        record.save()
+                        yield ScanFinished(listing.present, time.monotonic() - began)
+                    case _:
+                        yield event
+        finally:
+            record.save()
 
     def _adopt(self, request: Adopt) -> Steps:
-        self._hold(request.listing)
+        self._hold(OpenListing(request.listing, renewals=self.catalog.renewals))
         yield from ()
 
     def _rank(self, request: Rank) -> Steps:
@@ -161,12 +211,29 @@ class Engine(Jobs):
                     self._pool,
                     on_judged=self.answered.set,
                     thumbnail=thumbnail,
+                    live=request.live,
                 )
                 break
             except CatalogDamaged as error:
                 if last_try:
                     raise
                 yield Notice(error)  # set aside by now, and a new one begun
+
+    def _stacks(self, request: FindStacks) -> Steps:
+        opened = self._opened(request.listing)
+        opened.forget_if_renewed(self.catalog)
+        while opened.resolve_some(self.catalog):
+            self.answered.set()  # others have their turn, then it goes on
+            yield None
+        contents, kinds = opened.contents.copy(), opened.listing.kinds[: opened.resolved].copy()
+        identities = self.catalog.identities(np.unique(contents))
+
+        yield from self._once(lambda: Stacked(find_stacks(contents, identities, kinds)))
+
+    def _clear(self, request: ClearStorage) -> Steps:
+        yield from self._once(lambda: clear(self.home, request.parts))
+        # What is in memory may stand for rows that are gone from the catalog.
+        self._kept.clear()
 
     def _explain(self, request: Explain) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.of(request.judge)
@@ -181,8 +248,8 @@ class Engine(Jobs):
                 while waiting and len(flying) < self._pool.workers * 2:
                     row = waiting.pop()
                     if row < len(listing):
-                        path = listing.path(row)
-                        flying[row] = self._pool.thumbnail(path, request.pixels, str(self.home.thumbnails))
+                        path, page = listing.path(row), int(listing.pages[row])
+                        flying[row] = self._pool.thumbnail(path, request.pixels, str(self.home.thumbnails), page)
                 finished = [row for row, task in flying.items() if task.done()]
                 for row in finished:
                     try:
@@ -203,21 +270,36 @@ class Engine(Jobs):
             self._kept[name] = Kept(scorer)
         return self._kept[name]
 
-    def _hold(self, listing: Listing) -> None:
-        self._listings[listing.token] = OpenListing(listing)
+    def _count_pages(self, paths: Sequence[str]) -> list[int]:
+        """How many pages each of these files has; 1 of one that can't be read. Called in a scan's thread; waits."""
+        tasks = [self._pool.count_pages(path) for path in paths]
+        counts = []
+        for task in tasks:
+            try:
+                counts.append(task.result())
+            except MediaError:
+                counts.append(1)
+        return counts
+
+    def _hold(self, opened: OpenListing) -> None:
+        self._listings[opened.listing.token] = opened
         while len(self._listings) > HELD_LISTINGS:
             self._listings.popitem(last=False)
 
     def _opened(self, listing: Listing | str) -> OpenListing:
         token = _token(listing)
         if token not in self._listings and isinstance(listing, Listing):
-            self._hold(listing)
+            self._hold(OpenListing(listing, renewals=self.catalog.renewals))
         if token not in self._listings:
             raise ListingUnknown
         self._listings.move_to_end(token)
         return self._listings[token]
 
-    def _threaded(self, items: Iterator[T], limit: int | None = None) -> Generator[T | None, None, None]:
+    def _once(self, make: Callable[[], T]) -> Generator[T | None, None, None]:
+        """One item, made by a thread of its own."""
+        return self._threaded(_made(make))
+
+    def _threaded(self, items: Iterator[T]) -> Generator[T | None, None, None]:
         """The items, made by a thread of their own; None while the next one is not there yet.
 
         Closed early, the thread closes `items` as soon as the next one is made.
@@ -228,9 +310,9 @@ class Engine(Jobs):
         def make() -> None:
             failure: BaseException | None = None
             try:
-                for count, item in enumerate(items, 1):
+                for item in items:
                     put((item, None, False))
-                    if stopped.is_set() or count == limit:
+                    if stopped.is_set():
                         break
             except BaseException as error:  # handed to the thread that asked
                 failure = error
@@ -262,6 +344,10 @@ class Engine(Jobs):
                 yield item
         finally:
             stopped.set()
+
+
+def _made(make: Callable[[], T]) -> Iterator[T]:
+    yield make()
 
 
 def _await(task: Task[T]) -> Generator[T | None, None, None]:

@@ -12,6 +12,9 @@
     │   ├── FileUnsupported   a codec or variety we have no decoder for
     │   ├── DecodingTimedOut  the decoder ran past its limit and was stopped
     │   ├── DecodingCrashed   the decoder took its process down
+    │   ├── MemoryExceeded    the decoder took more memory than it may and was stopped
+    │   ├── FileProtected     it can only be read with a password
+    │   ├── PageMissing       the file has fewer pages by now
     │   └── ScoreMissing      it was read, but the judge gave no number for it
     ├── FolderError           a folder can't be listed
     │   ├── FolderMissing
@@ -26,7 +29,12 @@
     │   ├── CatalogReadOnly
     │   ├── CatalogFull
     │   ├── CatalogDamaged
+    │   ├── CatalogOnShare    told once: it is on a network share
     │   └── CatalogNewer
+    ├── BackupError           a backup can't be made, or taken in
+    │   ├── BackupUnfit       the file is no backup of ours
+    │   ├── BackupNewer       it was written by a newer Semblance
+    │   └── BackupFailed      the disk would not give or take it
     ├── JudgeError            a judge can't be opened, loaded or used
     │   ├── ScorerUnknown     no judge of that name
     │   ├── JudgeNotLoaded    it must be loaded first
@@ -159,6 +167,22 @@ class DecodingCrashed(MediaError):
     sentence = "The file made its decoder crash."
 
 
+class MemoryExceeded(MediaError):
+    """data: megabytes."""
+
+    sentence = "Reading the file took more than {megabytes} MB of memory and was stopped."
+
+
+class FileProtected(MediaError):
+    sentence = "The file is protected by a password."
+
+
+class PageMissing(MediaError):
+    """data: page (from 1)."""
+
+    sentence = "The file no longer has a page {page}."
+
+
 class ScoreMissing(MediaError):
     """data: reason."""
 
@@ -236,13 +260,43 @@ class CatalogFull(CatalogError):
 
 
 class CatalogDamaged(CatalogError):
-    """data: path, kept (where the damaged file now is)."""
+    """data: path, kept (where the damaged file now is), saved (how many scores came over into the new one)."""
 
-    sentence = "The catalog was damaged and has been set aside as {kept}. A new one has been started."
+    sentence = (
+        "The catalog was damaged and has been set aside as {kept}. "
+        "A new one has been started, with {saved} scores that could be saved."
+    )
+
+
+class CatalogOnShare(CatalogError):
+    sentence = (
+        "The catalog {path} is on a network share, so it is kept in a slower, safe way. "
+        "Let only one computer use it at a time, or set SEMBLANCE_HOME to a folder on this machine."
+    )
 
 
 class CatalogNewer(CatalogError):
     sentence = "The catalog {path} was written by a newer Semblance. Update Semblance to open it."
+
+
+class BackupError(SemblanceError):
+    """data: path."""
+
+    sentence = "The backup {path} can't be used."
+
+
+class BackupUnfit(BackupError):
+    sentence = "{path} is not a backup made by Semblance, or it is damaged. Nothing was changed."
+
+
+class BackupNewer(BackupError):
+    sentence = "The backup {path} was written by a newer Semblance. Update Semblance to restore it."
+
+
+class BackupFailed(BackupError):
+    """data: path, detail (the system's words)."""
+
+    sentence = "The backup {path} could not be written or read ({detail}). Choose another place and try again."
 
 
 class JudgeError(SemblanceError):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.decoding import Preview, Raster, Thumbnail
 from core.errors import FolderError, JudgeError, MediaError, SemblanceError
-from core.media import Listed, Listing, Unlisted
+from core.media import Away, Changed, Gone, Listed, Listing, Unlisted
 from core.query import Query
 from core.scorers import Explanation, JudgeChoice, Understood
 
@@ -28,7 +28,7 @@ BUILTIN = JudgeChoice()
 
 @dataclass(frozen=True)
 class Rank:
-    """Judge the files of a listing by a query. Events: Understood, Scored, Failed, Progress, Notice."""
+    """Judge the files of a listing by a query. Events: Understood, Scored, Failed, Progress, Notice, Settled."""
 
     priority: ClassVar[int] = 0
     query: Query
@@ -38,6 +38,8 @@ class Rank:
     """Raises JudgeNotLoaded unless it is the built-in matcher or was loaded."""
     thumbnail_pixels: int = 0
     """Not 0: also leave thumbnails of this size in the cache while files are open."""
+    live: bool = False
+    """Go on when the listing changes, until cancelled."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class MakePreview:
     pixels: int
     at: float = 0.0
     """Seconds into a clip."""
+    page: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,26 @@ class MakeFilmstrip:
 
 @dataclass(frozen=True)
 class Scan:
-    """List the media of a folder. Events: ScanStarted, Listed, Unlisted, ScanFinished. Raises FolderError."""
+    """List the media of a folder. Events: ScanStarted, Listed, Unlisted, ScanFinished. Raises FolderError.
+
+    The first row of a file comes with its first page; the others follow, before ScanFinished, once they were counted.
+    """
 
     priority: ClassVar[int] = 2
     folder: str
     recursive: bool = True
+    live: bool = False
+    """Begin with what was there the last time, then compare, then watch, until cancelled: after ScanFinished come
+    Listed, Changed and Gone as things change on the disk, and Away when the folder itself goes or comes back. A
+    folder that is away, but was listed before, is listed as it was."""
+
+
+@dataclass(frozen=True)
+class FindStacks:
+    """Say which files of a listing are the same, or nearly, as far as their contents are known. Event: one Stacked."""
+
+    priority: ClassVar[int] = 2
+    listing: Listing | str
 
 
 @dataclass(frozen=True)
@@ -174,12 +192,53 @@ class VerifyModel:
     name: str
 
 
+# --- requests about what is kept
+
+
+@dataclass(frozen=True)
+class MeasureStorage:
+    """Say how much is kept, and of what. Event: one Storage."""
+
+    priority: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class ClearStorage:
+    """Throw away parts of what is kept, by StoragePart.name, and give the disk its space back. Event: one Storage.
+
+    Raises CatalogError.
+    """
+
+    priority: ClassVar[int] = 1
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BackUp:
+    """Write everything the program knows into one file. Event: one BackedUp. Raises BackupError, CatalogError."""
+
+    priority: ClassVar[int] = 2
+    path: str
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Take in what a backup knows; what is here already stays. Event: one Restored.
+
+    Raises BackupError, CatalogError.
+    """
+
+    priority: ClassVar[int] = 2
+    path: str
+
+
 Request = (
     Rank
     | MakeThumbnails
     | MakePreview
     | MakeFilmstrip
     | Scan
+    | FindStacks
     | ListSubfolders
     | Explain
     | Adopt
@@ -189,6 +248,10 @@ Request = (
     | UnloadJudge
     | DownloadModel
     | VerifyModel
+    | MeasureStorage
+    | ClearStorage
+    | BackUp
+    | Restore
 )
 
 
@@ -225,6 +288,11 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """All that is there has been judged or has failed; a live ranking goes on when something changes."""
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something to tell that does not stop the ranking."""
 
@@ -242,6 +310,14 @@ class ScanStarted:
 class ScanFinished:
     files: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Which rows show the same picture, clip or text, or nearly so."""
+
+    stacks: NDArray[np.int32]
+    """By row: the first row of its stack; its own where it stands alone."""
 
 
 @dataclass(frozen=True)
@@ -340,7 +416,41 @@ class Verifying:
     total: int
 
 
-RankingEvent = Scored | Failed | Progress | Notice | Understood
+@dataclass(frozen=True)
+class StoragePart:
+    """Something that is kept, and can be cleared by its name."""
+
+    name: str
+    """scores, features, listings, missing (files that are no longer there), thumbnails."""
+    bytes: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Storage:
+    catalog: str
+    """The path of the catalog."""
+    catalog_bytes: int
+    """With its journal."""
+    parts: tuple[StoragePart, ...]
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Restored:
+    contents: int
+    """Contents that were not known here."""
+    scores: int
+    """Scores that were not known here."""
+
+
+RankingEvent = Scored | Failed | Progress | Notice | Settled | Understood
+StorageEvent = Storage | BackedUp | Restored
 ModelEvent = Models | Cost | Loading | JudgeLoaded | Downloading | Verifying
 
 Event = (
@@ -348,13 +458,18 @@ Event = (
     | ScanStarted
     | Listed
     | Unlisted
+    | Changed
+    | Gone
+    | Away
     | ScanFinished
+    | Stacked
     | ThumbnailMade
     | Preview
     | list[Raster]
     | Subfolders
     | Explanation
     | ModelEvent
+    | StorageEvent
 )
 
 T = TypeVar("T")
@@ -406,6 +521,10 @@ class Jobs(ABC):
     ) -> Iterator[Event]:
         return self.run(Rank(query, listing, judge, thumbnail_pixels))
 
+    def stacks(self, listing: Listing) -> NDArray[np.int32]:
+        """By row, the first row that shows the same, or nearly (see Stacked)."""
+        return _only(self.run(FindStacks(listing)), Stacked).stacks
+
     def explain(self, query: Query, listing: Listing, row: int, *, judge: JudgeChoice = BUILTIN) -> Explanation | None:
         return next((e for e in self.run(Explain(query, listing, row, judge)) if isinstance(e, Explanation)), None)
 
@@ -420,8 +539,8 @@ class Jobs(ABC):
     def thumbnails(self, listing: Listing, rows: Sequence[int], pixels: int) -> Iterator[Event]:
         return self.run(MakeThumbnails(listing, rows, pixels))
 
-    def preview(self, path: str | os.PathLike[str], pixels: int, at: float = 0.0) -> Preview:
-        return _only(self.run(MakePreview(os.fspath(path), pixels, at)), Preview)
+    def preview(self, path: str | os.PathLike[str], pixels: int, at: float = 0.0, *, page: int = 0) -> Preview:
+        return _only(self.run(MakePreview(os.fspath(path), pixels, at, page)), Preview)
 
     def filmstrip(self, path: str | os.PathLike[str], pixels: int, frames: int) -> list[Raster]:
         return _only(self.run(MakeFilmstrip(os.fspath(path), pixels, frames)), list)

@@ -177,6 +177,7 @@ class AbsentJudge(KeepsNoFeatures):
     """A model that is not loaded: what it scored when it was is known, anything else asks for it."""
 
     appetite = 1
+    reads_pixels_alone = True
 
     def __init__(self, title: str, digest: str, precision: str, pixels: PixelPolicy) -> None:
         self.title = title

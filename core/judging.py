@@ -17,7 +17,7 @@ from core.scorers import Document, SlowQuestion
 class Judged:
     """A document that is through."""
 
-    row: int
+    ticket: int
     scores: dict[int, float] = field(default_factory=dict)
     """By part of the query that was asked; NaN where there is none."""
     reason: str = ""
@@ -39,10 +39,10 @@ class Desk:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def put(self, row: int, document: Document, parts: frozenset[int]) -> None:
+    def put(self, ticket: int, document: Document, parts: frozenset[int]) -> None:
         """Have a document judged by these parts of the query."""
         with self._changed:
-            self._waiting.append((row, document, parts))
+            self._waiting.append((ticket, document, parts))
             self._changed.notify()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="judge", daemon=True)
@@ -84,7 +84,7 @@ class Desk:
             return group
 
     def _judge(self, group: list[tuple[int, Document, frozenset[int]]]) -> None:
-        files = [Judged(row) for row, _, _ in group]
+        files = [Judged(ticket) for ticket, _, _ in group]
         left = [set(parts) for _, _, parts in group]
         for part, question in enumerate(self._questions):
             places = [

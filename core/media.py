@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -40,23 +41,53 @@ class Format:
     kind: Kind
     suffixes: tuple[str, ...]
     decoder: str  # "module:function" inside core.decoding, imported only in a worker that needs it
+    has_pages: bool = False
+    """Whether each of its pages is a document of its own."""
 
+
+_RAW_SUFFIXES = (
+    *("cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "dng", "orf", "raf", "rw2", "pef", "srw"),
+    *("3fr", "iiq", "erf", "kdc", "dcr", "mos", "mrw", "x3f", "rwl"),
+)
 
 FORMATS: tuple[Format, ...] = (
     Format("JPEG", Kind.IMAGE, ("jpg", "jpeg", "jpe", "jfif"), "pictures:decode_picture"),
-    Format("PNG", Kind.IMAGE, ("png",), "pictures:decode_picture"),
-    Format("WebP", Kind.IMAGE, ("webp",), "pictures:decode_picture"),
-    Format("GIF", Kind.IMAGE, ("gif",), "pictures:decode_picture"),
+    Format("PNG", Kind.IMAGE, ("png", "apng"), "animations:decode_animation"),
+    Format("WebP", Kind.IMAGE, ("webp",), "animations:decode_animation"),
+    Format("GIF", Kind.IMAGE, ("gif",), "animations:decode_animation"),
     Format("BMP", Kind.IMAGE, ("bmp", "dib"), "pictures:decode_picture"),
-    Format("TIFF", Kind.IMAGE, ("tif", "tiff"), "pictures:decode_picture"),
-    Format("AVIF", Kind.IMAGE, ("avif", "avifs"), "pictures:decode_picture"),
+    Format("TIFF", Kind.IMAGE, ("tif", "tiff"), "pictures:decode_picture", has_pages=True),
+    Format("AVIF", Kind.IMAGE, ("avif", "avifs"), "animations:decode_animation"),
+    Format("HEIC", Kind.IMAGE, ("heic", "heif", "heics", "heifs", "hif"), "pictures:decode_picture"),
+    Format("JPEG XL", Kind.IMAGE, ("jxl",), "pictures:decode_picture"),
+    Format("JPEG 2000", Kind.IMAGE, ("jp2", "j2k", "jpf", "jpx", "j2c"), "pictures:decode_picture"),
+    Format("ICO", Kind.IMAGE, ("ico",), "pictures:decode_picture"),
+    Format("TGA", Kind.IMAGE, ("tga",), "pictures:decode_picture"),
+    Format("Photoshop", Kind.IMAGE, ("psd", "psb"), "pictures:decode_picture"),
+    Format("SVG", Kind.IMAGE, ("svg", "svgz"), "pictures:decode_picture"),
+    Format("OpenEXR", Kind.IMAGE, ("exr",), "pictures:decode_picture"),
+    Format("Radiance HDR", Kind.IMAGE, ("hdr",), "pictures:decode_picture"),
+    Format("Camera raw", Kind.IMAGE, _RAW_SUFFIXES, "pictures:decode_picture"),
     Format("MP4", Kind.VIDEO, ("mp4", "m4v"), "video:decode_clip"),
-    Format("QuickTime", Kind.VIDEO, ("mov",), "video:decode_clip"),
+    Format("QuickTime", Kind.VIDEO, ("mov", "qt"), "video:decode_clip"),
+    Format("3GP", Kind.VIDEO, ("3gp", "3g2"), "video:decode_clip"),
     Format("Matroska", Kind.VIDEO, ("mkv",), "video:decode_clip"),
     Format("WebM", Kind.VIDEO, ("webm",), "video:decode_clip"),
     Format("AVI", Kind.VIDEO, ("avi",), "video:decode_clip"),
+    Format("MPEG-TS", Kind.VIDEO, ("mts", "m2ts", "ts"), "video:decode_clip"),
+    Format("MPEG", Kind.VIDEO, ("mpg", "mpeg", "vob"), "video:decode_clip"),
+    Format("Windows Media", Kind.VIDEO, ("wmv", "asf"), "video:decode_clip"),
+    Format("Flash video", Kind.VIDEO, ("flv",), "video:decode_clip"),
+    Format("Ogg", Kind.VIDEO, ("ogv",), "video:decode_clip"),
+    Format("DV", Kind.VIDEO, ("dv",), "video:decode_clip"),
     Format("Text", Kind.TEXT, ("txt",), "documents:decode_text"),
     Format("Markdown", Kind.TEXT, ("md", "markdown"), "documents:decode_text"),
+    Format("CSV", Kind.TEXT, ("csv", "tsv"), "documents:decode_text"),
+    Format("JSON", Kind.TEXT, ("json", "jsonl", "ndjson"), "documents:decode_json"),
+    Format("HTML", Kind.TEXT, ("html", "htm", "xhtml"), "office:decode_html"),
+    Format("PDF", Kind.TEXT, ("pdf",), "pdf:decode_page", has_pages=True),
+    Format("Word", Kind.TEXT, ("docx",), "office:decode_docx"),
+    Format("RTF", Kind.TEXT, ("rtf",), "office:decode_rtf"),
 )
 
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
@@ -66,6 +97,12 @@ _KIND_CODES = {suffix: int(row.kind) for suffix, row in _BY_SUFFIX.items()}
 def format_of(path: str | os.PathLike[str]) -> Format | None:
     """The format that the file's name promises, or None if it is none of ours."""
     return _BY_SUFFIX.get(os.fspath(path).rpartition(".")[2].lower())
+
+
+def is_paged(path: str | os.PathLike[str]) -> bool:
+    """Whether, by the file's name, each of its pages is a document of its own."""
+    found = format_of(path)
+    return found is not None and found.has_pages
 
 
 @dataclass(frozen=True)
@@ -144,6 +181,15 @@ class Decoded:
     """What a text document says, or what is written in a picture or clip, one thing a line: title, caption and
     keywords, then camera, lens, author and place. At most 4 KB of the latter."""
     facts: Facts = field(default_factory=Facts)
+    pixels: bytes = b""
+    """16 bytes that name the pixels alone, as they are stored: the same whatever else is written into the file. Empty
+    where a format's pixels can't be told from the rest."""
+    likeness: bytes = b""
+    """What tells a near duplicate of this picture (`core.decoding.likeness`); empty if there is no telling."""
+    size: int = 0
+    """Bytes of the file when it was opened."""
+    mtime: int = 0
+    """When it had been changed then: nanoseconds since 1970."""
 
 
 # --- the listing of a folder -------------------------------------------------------------------------
@@ -163,6 +209,31 @@ class Listed:
     sizes: NDArray[np.int64]
     mtimes: NDArray[np.int64]
     """Nanoseconds since 1970."""
+    pages: NDArray[np.int32] | None = None
+    """Which page of its file each is, from 0; None: each is the first, or the whole."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Files of these rows that have another content now, or are there again."""
+
+    rows: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+    mtimes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Files of these rows that are no longer there."""
+
+    rows: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Away:
+    """Whether the folder itself can't be reached: its drive was unplugged, its share is offline. Nothing is lost."""
+
+    away: bool
 
 
 @dataclass(frozen=True)
@@ -173,7 +244,8 @@ class Unlisted:
 
 
 class Listing:
-    """The media of a folder in columns: row i is one file. Grows while its scan runs.
+    """The media of a folder in columns: row i is one file, or one page of one. Rows are only ever added, so that a
+    row number means the same file for ever; one that is deleted is marked as gone.
 
     `token` names the listing between processes.
     """
@@ -189,6 +261,9 @@ class Listing:
         self.kinds: NDArray[np.uint8] = np.empty(0, np.uint8)
         self.sizes: NDArray[np.int64] = np.empty(0, np.int64)
         self.mtimes: NDArray[np.int64] = np.empty(0, np.int64)
+        self.pages: NDArray[np.int32] = np.empty(0, np.int32)
+        """Which page of its file a row is, from 0."""
+        self.gone: NDArray[np.bool_] = np.empty(0, np.bool_)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -202,7 +277,23 @@ class Listing:
         self.kinds = np.concatenate([self.kinds, chunk.kinds])
         self.sizes = np.concatenate([self.sizes, chunk.sizes])
         self.mtimes = np.concatenate([self.mtimes, chunk.mtimes])
+        pages = np.zeros(len(chunk.names), np.int32) if chunk.pages is None else chunk.pages
+        self.pages = np.concatenate([self.pages, pages])
+        self.gone = np.concatenate([self.gone, np.zeros(len(chunk.names), np.bool_)])
         self.names += chunk.names
+
+    def change(self, change: Changed | Gone) -> None:
+        """Take in what became of rows that are there already."""
+        if isinstance(change, Gone):
+            self.gone[change.rows] = True
+        else:
+            self.sizes[change.rows], self.mtimes[change.rows] = change.sizes, change.mtimes
+            self.gone[change.rows] = False
+
+    @property
+    def present(self) -> int:
+        """How many rows are not gone."""
+        return len(self) - int(np.count_nonzero(self.gone))
 
     def path(self, row: int) -> str:
         return os.path.join(self.folders[self.folder[row]], self.names[row])
@@ -213,67 +304,165 @@ class Listing:
     def kind(self, row: int) -> Kind:
         return Kind(int(self.kinds[row]))
 
+    def page_number(self, row: int) -> int | None:
+        """Which page of its file the row is, as people count; None for what is not thought of in pages."""
+        page = int(self.pages[row])
+        return page + 1 if page or (self.kind(row) is Kind.TEXT and is_paged(self.names[row])) else None
+
 
 FIRST_CHUNK, LAST_CHUNK = 256, 8192
 CHUNK_SECONDS = 0.1
 
+Identity = tuple[int, int] | str
+"""What names a folder whatever its path: device and inode, or its real path where a share gives no inodes."""
+
+HIDDEN = (".", "~$")
+"""How names begin that are not ours: hidden ones, and the notes that office programs leave beside an open document."""
+
+_WINDOWS = os.name == "nt"
+_LONG_PATH = 248
+"""Characters from which Windows takes a path only with a prefix (a folder's limit; a file's is 260)."""
+
+
+def openable(path: str) -> str:
+    """The absolute path as the system takes it: on Windows a long one needs a prefix, elsewhere it is the same."""
+    if not _WINDOWS or len(path) < _LONG_PATH or path.startswith("\\\\?\\"):
+        return path
+    plain = path.replace("/", "\\")
+    return "\\\\?\\UNC" + plain[1:] if plain.startswith("\\\\") else "\\\\?\\" + plain
+
+
+@dataclass(frozen=True)
+class FolderFound:
+    """A folder that was read to its end. Everything is in the order of names."""
+
+    path: str
+    identity: Identity
+    device: int
+    mtime: int
+    """When its entries had last changed before it was read: nanoseconds since 1970."""
+    files: list[os.DirEntry[str]]
+    """Files whose names are those of our formats."""
+    subfolders: list[str]
+    """Names of the folders in it."""
+    links: list[str]
+    """Names of the symbolic links and junctions in it that lead to folders."""
+    empty: bool
+    """Whether there is nothing in it at all, not even something hidden."""
+
+
+def read_folder(path: str) -> FolderFound:
+    """What is directly in a folder. Opens no file. Raises OSError."""
+    status = os.stat(openable(path))
+    files: list[os.DirEntry[str]] = []
+    subfolders: list[str] = []
+    links: list[str] = []
+    with os.scandir(openable(path)) as scanned:
+        entries = sorted(scanned, key=_entry_name)
+    for entry in entries:
+        name = entry.name
+        if name.startswith(HIDDEN):
+            continue
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                (links if _is_junction(entry) else subfolders).append(name)
+            elif entry.is_symlink() and entry.is_dir():
+                links.append(name)
+            elif name.rpartition(".")[2].lower() in _KIND_CODES:
+                files.append(entry)
+        except OSError:
+            if kind_code(name) is not None:
+                files.append(entry)  # it is there by name: let the decoder say what is wrong with it
+    return FolderFound(
+        path, folder_identity(path, status), status.st_dev, status.st_mtime_ns, files, subfolders, links, not entries
+    )
+
+
+def folder_identity(path: str, status: os.stat_result) -> Identity:
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def kind_code(name: str) -> int | None:
+    """The Kind that a file's name promises, as its number, or None if it is none of ours."""
+    return _KIND_CODES.get(name.rpartition(".")[2].lower())
+
+
+def file_state(entry: os.DirEntry[str]) -> tuple[int, int] | None:
+    """Size and mtime of a file; (0, 0) if it is there but won't tell, None if it isn't there any more."""
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return (0, 0) if entry.is_symlink() else None
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def walk(
+    top: str, *, recursive: bool = True, seen: dict[Identity, str] | None = None
+) -> Iterator[FolderFound | Unlisted]:
+    """The folder `top` (an absolute path) and all below it, as they are read; opens no file.
+
+    Folders come in the order of their names, real ones before those behind links. A folder comes once, however many
+    links lead to it, so loops end. `seen` holds what was found before, and takes in what is found.
+    """
+    seen = {} if seen is None else seen
+    # Depth first: a stack of folders still to be read, each with its real path: on some shares inodes are made up anew
+    # with every look, and a loop shows by its real path alone.
+    stack, links = [(top, os.path.realpath(top))], deque[str]()
+    while stack or links:
+        path, real = stack.pop() if stack else (links[0], os.path.realpath(links.popleft()))
+        try:
+            identity = folder_identity(path, os.stat(openable(path)))
+            if any(name in seen and _is_another(seen[name], path, identity, real) for name in (identity, real)):
+                continue
+            found = read_folder(path)
+        except OSError as error:
+            if path == top or not isinstance(error, FileNotFoundError) or os.path.lexists(openable(path)):
+                yield Unlisted(folder_error_from_os(error, path))
+            continue  # else it was deleted meanwhile
+        seen[identity] = seen[real] = path
+        yield found
+        if not recursive:
+            return
+        stack += [(os.path.join(path, name), os.path.join(real, name)) for name in reversed(found.subfolders)]
+        links += [os.path.join(path, name) for name in found.links]
+
+
+def _is_another(known: str, path: str, identity: Identity, real: str) -> bool:
+    """Whether `known` is another path of this folder still: it may have been moved since it was seen."""
+    if known == path:
+        return False
+    try:
+        return folder_identity(known, os.stat(openable(known))) == identity or os.path.realpath(known) == real
+    except OSError:
+        return False
+
 
 def scan(folder: str | os.PathLike[str], *, recursive: bool = True) -> Iterator[Listed | Unlisted]:
-    """The media files under `folder`, in chunks as they are found. Opens no file.
+    """The media files under `folder`, in chunks as they are found, in the order of `walk`. Opens no file.
 
-    Folders come in the order of their names, real ones before symbolic links; a folder is listed once however
-    many links lead to it, so loops end. Names starting with a dot are left out, as a file manager does.
-    Raises FolderError if `folder` itself can't be listed.
+    Names starting with a dot are left out, as a file manager does. Raises FolderError if `folder` itself can't be
+    listed.
     """
     root = os.path.abspath(os.fspath(folder))
     columns = _Columns()
-    seen: set[tuple[int, int]] = set()
-    links: list[str] = []
-    # Depth first in order of name: a stack of folders still to be read.
-    stack = [root]
     limit, deadline = FIRST_CHUNK, time.monotonic() + CHUNK_SECONDS
-    while stack or links:
-        path = stack.pop() if stack else links.pop(0)
-        try:
-            identity = os.stat(path)
-            if (identity.st_dev, identity.st_ino) in seen:
-                continue
-            seen.add((identity.st_dev, identity.st_ino))
-            with os.scandir(path) as entries:
-                found = sorted((entry for entry in entries if entry.name[0] != "."), key=_entry_name)
-        except OSError as error:
-            if path == root:
-                raise folder_error_from_os(error, root) from error
-            yield Unlisted(folder_error_from_os(error, path))
+    for found in walk(root, recursive=recursive):
+        if isinstance(found, Unlisted):
+            if found.error.data["path"] == root:
+                raise found.error
+            yield found
             continue
-        subfolders = []
-        columns.enter(path)
-        for entry in found:
-            name = entry.name
-            code = _KIND_CODES.get(name.rpartition(".")[2].lower())
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    subfolders.append(entry.path)
-                    continue
-                if entry.is_symlink() and entry.is_dir():
-                    links.append(entry.path)
-                    continue
-                if code is None:
-                    continue
-                status = entry.stat()
-            except OSError:
-                if code is None:
-                    continue
-                # It is there by name: list it, and let the decoder say what is wrong with it.
-                columns.add(name, code, 0, 0)
+        columns.enter(found.path)
+        for entry in found.files:
+            state = file_state(entry)
+            if state is None:
                 continue
-            columns.add(name, code, status.st_size, status.st_mtime_ns)
+            columns.add(entry.name, _KIND_CODES[entry.name.rpartition(".")[2].lower()], *state)
             if len(columns.names) >= limit:
                 yield columns.take()
                 limit, deadline = min(limit * 2, LAST_CHUNK), time.monotonic() + CHUNK_SECONDS
-        if not recursive:
-            break
-        stack += reversed(subfolders)
         if columns.names and time.monotonic() > deadline:
             yield columns.take()
             deadline = time.monotonic() + CHUNK_SECONDS
@@ -283,6 +472,11 @@ def scan(folder: str | os.PathLike[str], *, recursive: bool = True) -> Iterator[
 
 def _entry_name(entry: os.DirEntry[str]) -> str:
     return entry.name
+
+
+def _is_junction(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one of Windows' folders that stand for another (IO_REPARSE_TAG_MOUNT_POINT in its headers)."""
+    return _WINDOWS and getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == 0xA0000003
 
 
 class _Columns:

@@ -2,24 +2,25 @@
 
 A ranking is a generator of small events. It is stepped: it yields None when it can do nothing until a worker
 answers, so that one process can step several jobs in turn. Closing it cancels it; what was scored is kept.
+
+Files may change, go and come while it runs: rows that do are begun anew, and what was under way for them is dropped.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.asking import Reading, ask, file_read, judge_identity
 from core.catalog import Catalog, FileRead, FileRefused, KnownScores
-from core.decoding import DECODING_VERSION
+from core.decoding import DECODING_VERSION, Identity
 from core.decoding.pool import DecodingPool, Task
 from core.errors import (
     CatalogDamaged,
@@ -28,124 +29,25 @@ from core.errors import (
     CatalogLocked,
     MediaError,
     QueryEmpty,
-    ReferenceUnreadable,
     ScoreMissing,
     SemblanceError,
 )
-from core.jobs import Failed, Notice, Progress, RankingEvent, Scored
+from core.jobs import Failed, Notice, Progress, RankingEvent, Scored, Settled
 from core.judging import Desk, Judged
-from core.media import Decoded, Listing
-from core.query import Query, Reference
-from core.scorers import Document, Explanation, Feature, QuickQuestion, Scorer, SlowQuestion
+from core.kept import Kept, kept_under
+from core.media import Decoded, Facts
+from core.opened import RESOLVE_ROWS, OpenListing
+from core.query import Query
+from core.scorers import Document, Feature, QuickQuestion, Scorer, SlowQuestion
 
 SAVE_SECONDS = 0.25
 """How often results are committed and then yielded: well under the second of work a crash may cost."""
 FIRST_SAVE_SECONDS = 0.05
-RESOLVE_ROWS = 8192
-"""Rows looked up in one step: about 15 ms, so that other jobs have their turn. So for those below."""
 GLANCE_ROWS = 4096
-"""Rows scored from features in memory."""
+"""Rows scored from features in memory, in one step."""
 CLOSE_ROWS = 8
-"""Rows judged by all that is kept of them."""
+"""Rows judged by all that is kept of them, in one step."""
 RATE_SECONDS = 5.0
-
-
-# --- the listing as the engine holds it --------------------------------------------------------------
-
-
-@dataclass
-class OpenListing:
-    """A listing with what the catalog knows of its files, looked up as far as `resolved`."""
-
-    listing: Listing
-    contents: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    failures: dict[int, MediaError] = field(default_factory=dict)
-    first: list[int] = field(default_factory=list)
-    """Rows that are looked at now: their turn comes first."""
-    renewals: int = 0
-    """Of the catalog when `contents` were looked up."""
-
-    @property
-    def resolved(self) -> int:
-        return len(self.contents)
-
-    def forget_if_renewed(self, catalog: Catalog) -> None:
-        """Content ids of a catalog that was damaged and replaced mean nothing, or worse, something else."""
-        if self.renewals != catalog.renewals:
-            self.contents, self.renewals = self.contents[:0], catalog.renewals
-
-    def resolve_some(self, catalog: Catalog) -> bool:
-        """Look up the next rows; whether there were any."""
-        start, stop = self.resolved, min(self.resolved + RESOLVE_ROWS, len(self.listing))
-        if start == stop:
-            return False
-        contents, failures = catalog.resolve(self.listing, start, stop, DECODING_VERSION)
-        self.contents = np.concatenate([self.contents, contents])
-        self.failures |= failures
-        return True
-
-    def names(self, rows: Iterable[int] | NDArray[np.int64]) -> list[str]:
-        """The paths of these rows, relative to the folder asked about."""
-        listing = self.listing
-        skip = len(listing.root) + 1
-        return [f"{listing.folders[listing.folder[row]][skip:]}/{listing.names[row]}" for row in rows]
-
-
-# --- what is kept, in memory -------------------------------------------------------------------------
-
-
-class Kept:
-    """The features of one judge in memory, by content: read from the catalog once, asked by every query."""
-
-    def __init__(self, scorer: Scorer[Any]) -> None:
-        self._scorer = scorer
-        self._extractor = kept_under(scorer)
-        self._renewals = 0
-        self._empty()
-
-    def _empty(self) -> None:
-        self.shelf: Any = self._scorer.shelf() if self._extractor else None
-        self._rows: NDArray[np.int64] = np.full(1024, -1, np.int64)  # by content id
-
-    def rows(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where these contents are on the shelf; -1: not there."""
-        rows = np.full(len(contents), -1, np.int64)
-        within = contents < len(self._rows)
-        rows[within] = self._rows[contents[within]]
-        return rows
-
-    def add(self, contents: Sequence[int], features: Sequence[bytes]) -> None:
-        """Put features on the shelf; those that are there already stay."""
-        new = {content: feature for content, feature in zip(contents, features, strict=True) if feature}
-        ids = np.array(list(new), np.int64)
-        if not len(ids):
-            return
-        if (most := int(ids.max())) >= len(self._rows):
-            self._rows = np.concatenate([self._rows, np.full(max(most + 1, len(self._rows)), -1, np.int64)])
-        missing = self._rows[ids] < 0
-        ids = ids[missing]
-        self._rows[ids] = len(self.shelf) + np.arange(len(ids))
-        self.shelf.add([new[content] for content in ids.tolist()])
-
-    def load(self, contents: NDArray[np.int64], catalog: Catalog) -> None:
-        """Read what the catalog keeps of these contents, but is not on the shelf yet."""
-        missing = contents[self.rows(contents) < 0]
-        if len(missing):
-            found = catalog.features(self._extractor, missing.tolist())
-            self.add(list(found), list(found.values()))
-
-    def forget_if_renewed(self, catalog: Catalog) -> None:
-        """Content ids of a catalog that was damaged and replaced mean something else."""
-        if self._renewals != catalog.renewals:
-            self._renewals = catalog.renewals
-            self._empty()
-
-
-# --- the question ------------------------------------------------------------------------------------
-
-
-_Result = tuple[int, FileRead]
-"""What reading a row taught."""
 
 
 @dataclass
@@ -155,6 +57,7 @@ class _Part:
     question: QuickQuestion[Any] | SlowQuestion
     digest: bytes
     known: KnownScores
+    """What the catalog knew when the ranking began."""
 
     @property
     def quick(self) -> QuickQuestion[Any]:
@@ -172,122 +75,6 @@ def _part(query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPoo
     return _Part(question, digest, catalog.scores(judge_identity(scorer), digest, question.columns))
 
 
-def ask(
-    query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
-) -> Generator[None, None, tuple[QuickQuestion[Any] | SlowQuestion, bytes]]:
-    """The query made ready, and its digest; its references are recalled or read. Raises QueryError."""
-    references = [_recall(reference, scorer, catalog) for reference in query.references]
-    readings = {
-        index: _read(reference, scorer, pool)
-        for index, reference in enumerate(query.references)
-        if references[index] is None
-    }
-    while not all(reading.task.done() for reading in readings.values()):
-        yield None
-    for index, reading in readings.items():
-        reference = query.references[index]
-        try:
-            decoded, feature = reading.result()
-        except MediaError as error:
-            raise ReferenceUnreadable(path=str(reference.path), reason=error) from error
-        references[index] = decoded.fingerprint, Document(decoded, feature)
-        if feature and not reference.region:
-            _learn(str(reference.path), decoded, feature, scorer, catalog)
-    known = [reference for reference in references if reference is not None]
-    digest = query.digest([fingerprint for fingerprint, _ in known])
-    return scorer.ask(query, [document for _, document in known]), digest
-
-
-_Recalled = tuple[bytes, Document]
-"""The fingerprint of a reference's content, and what the judge gets."""
-
-
-def _recall(reference: Reference, scorer: Scorer[Any], catalog: Catalog) -> _Recalled | None:
-    """A reference that was read before: the same question is answered without opening anything."""
-    if reference.region or not scorer.extractor:
-        return None
-    path = str(reference.path)
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None  # the decoder will say what is wrong
-    found = catalog.content_at(path, status.st_size, status.st_mtime_ns)
-    if found is None:
-        return None
-    content, fingerprint = found
-    feature = _kept_feature(content, scorer, catalog)
-    return (fingerprint, Document(feature=feature)) if feature else None
-
-
-def _kept_feature(content: int, scorer: Scorer[Any], catalog: Catalog) -> Feature | None:
-    kept = catalog.details(kept_under(scorer), [content]).get(content)
-    return Feature(*kept) if kept else None
-
-
-@dataclass
-class _Reading:
-    """A file on its way through a worker."""
-
-    task: Task[Decoded] | Task[tuple[Decoded, Feature]]
-
-    def result(self) -> tuple[Decoded, Feature | None]:
-        """With its pixels, or with what the judge keeps of them. Raises MediaError."""
-        result = self.task.result()
-        return (result, None) if isinstance(result, Decoded) else result
-
-
-def _read(
-    reference: Reference, scorer: Scorer[Any], pool: DecodingPool, *, thumbnail: tuple[int, str] | None = None
-) -> _Reading:
-    """Have a file read for this judge."""
-    path, region = str(reference.path), reference.region
-    if scorer.extractor:
-        return _Reading(pool.extract(path, scorer.pixels, scorer.extract, region=region, thumbnail=thumbnail))
-    return _Reading(pool.decode(path, scorer.pixels, region=region, thumbnail=thumbnail))
-
-
-def _learn(path: str, decoded: Decoded, feature: Feature, scorer: Scorer[Any], catalog: Catalog) -> None:
-    try:
-        status = Path(path).stat()
-        place = *os.path.split(path), status.st_size, status.st_mtime_ns
-        with catalog.writing():
-            catalog.save_files([_file_read(place, decoded, feature)], kept_under(scorer))
-    except CatalogDamaged:
-        raise
-    except (CatalogError, OSError):
-        pass  # keeping it only spares reading it again; a catalog that takes nothing is told with the first scores
-
-
-def _file_read(place: tuple[str, str, int, int], decoded: Decoded, feature: Feature | None) -> FileRead:
-    kept = feature or Feature(b"")
-    return FileRead(*place, decoded.fingerprint, decoded.kind, decoded.facts, kept.data, kept.detail)
-
-
-def judge_identity(scorer: Scorer[Any]) -> str:
-    """What its scores are kept under: everything they depend on besides content and query."""
-    return f"{scorer.identity}; decoding {DECODING_VERSION}"
-
-
-def kept_under(scorer: Scorer[Any]) -> str:
-    """What its features are kept under; empty for a judge that keeps none."""
-    return f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
-
-
-def explain(
-    query: Query, opened: OpenListing, row: int, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
-) -> Generator[Explanation | None, None, None]:
-    """Why the file in this row stands where it does; nothing while its content isn't known. Raises QueryError."""
-    opened.forget_if_renewed(catalog)
-    content = int(opened.contents[row]) if row < opened.resolved else 0
-    feature = _kept_feature(content, scorer, catalog) if content and scorer.extractor else None
-    if feature:
-        question, _ = yield from ask(query.wanted, scorer, catalog, pool)
-        yield question.explain(Document(feature=feature), opened.names([row])[0])
-
-
-# --- the pipeline ------------------------------------------------------------------------------------
-
-
 def rank(
     query: Query,
     opened: OpenListing,
@@ -298,11 +85,13 @@ def rank(
     *,
     on_judged: Callable[[], None],
     thumbnail: tuple[int, str] | None = None,
+    live: bool = False,
 ) -> Generator[RankingEvent | None, None, None]:
     """Judge every file of the listing, which may still be growing. Raises QueryError, JudgeError, CatalogDamaged.
 
     `thumbnail` (pixels, cache folder): also leave a thumbnail while a file is open. `on_judged` is called, from any
-    thread, when a slow judge has found something, so that it is time for the next step.
+    thread, when a slow judge has found something, so that it is time for the next step. `live`: go on after all was
+    judged, as the listing changes.
     """
     if not query:
         raise QueryEmpty
@@ -315,11 +104,24 @@ def rank(
         yield understood
     run = _Run(parts, opened, scorer, kept, catalog, pool, thumbnail, on_judged)
     try:
-        yield from run.steps()
+        yield from run.steps(live)
     finally:
         run.stop()
-    if remark := parts[0].question.remark():
-        yield Notice(remark)
+
+
+@dataclass
+class _AtJudge:
+    """A content that a slow judge has before it, and the rows that wait for its verdict."""
+
+    fingerprint: bytes
+    rows: dict[int, FileRead | None]
+    """With what reading each taught; None: nothing was opened."""
+
+
+class _Outcome:
+    """What was told of a row last."""
+
+    NONE, SCORED, FAILED = range(3)
 
 
 class _Run:
@@ -347,20 +149,30 @@ class _Run:
         self.pool = pool
         self.thumbnail = thumbnail
         # By row, a column a part of the query: what the contents alone deserve, and why.
-        self.judged = [_Judged.empty(part.question.columns) for part in parts]
-        self.settled = np.empty(0, bool)  # scored, failed, or on its way to be
+        self.judged = [_Judgement.empty(part.question.columns) for part in parts]
+        self.settled = np.empty(0, bool)  # scored, failed, gone, or on its way to be
+        self.outcome = np.empty(0, np.uint8)  # what was told
+        self.identifiable = np.empty(0, bool)  # rows whose content may be known under another name
         self.with_features = np.empty(0, np.int64)  # rows whose features are kept
         self.doubtful = _Promising()  # rows that a glance did not suffice for
-        self.queue = _Promising()  # rows to be decoded
-        self.flying: dict[int, _Reading] = {}
+        self.queue = _Promising()  # rows to be opened
+        self.identifying: dict[int, Task[Identity]] = {}
+        self.flying: dict[int, Reading] = {}
         self.desk = Desk([part.slow for part in parts], on_judged) if scorer.appetite else None
-        self.on_desk: dict[int, FileRead | None] = {}  # rows there, with what reading taught unless nothing was opened
+        self.at_judge: dict[int, _AtJudge] = {}  # by ticket
+        self.tickets: dict[bytes, int] = {}  # by fingerprint, of what is there
+        self.rows_at_judge: set[int] = set()
+        self.last_ticket = 0
         self.remembered: set[int] = set()  # rows that a slow judge needs no reading for
-        self.read: list[_Result] = []  # decoded and judged, not yet committed
-        self.judged_again: list[int] = []  # judged without being opened, not yet committed
-        self.refused: list[tuple[int, MediaError]] = []
-        self.unsaved: list[_Result] = []  # yielded, but the catalog would not take them
-        self.unsaved_again: list[int] = []
+        self.read: dict[int, FileRead] = {}  # decoded and judged, not yet committed
+        self.judged_again: set[int] = set()  # judged without being opened, not yet committed
+        self.refused: dict[int, MediaError] = {}
+        self.recognised: dict[int, FileRead] = {}  # known by their content under another name, not yet committed
+        self.unsaved: dict[int, FileRead] = {}  # yielded, but the catalog would not take them
+        self.unsaved_again: set[int] = set()
+        self.scored_here = np.empty(0, np.int64)  # by content id: the row under which it was judged in this run, + 1
+        self.changes_taken = len(opened.changes)
+        self.renewals = catalog.renewals
         self.told: set[type[SemblanceError]] = set()
         self.done = self.failed = 0
         self.fresh: deque[tuple[float, int]] = deque()  # (when, files decoded so far), for the rate
@@ -369,12 +181,15 @@ class _Run:
 
     # --- the steps -------------------------------------------------------------------------------
 
-    def steps(self) -> Iterator[RankingEvent | None]:
+    def steps(self, live: bool) -> Iterator[RankingEvent | None]:
         ahead = max(self.pool.workers * 2 + 1, self.scorer.appetite)
         next_save = time.monotonic() + FIRST_SAVE_SECONDS
+        settled = False
         while True:
             worked = True
-            if self.opened.resolve_some(self.catalog) or len(self.settled) < self.opened.resolved:
+            if self.changes_taken < len(self.opened.changes):
+                yield from self._begin_anew()
+            elif self.opened.resolve_some(self.catalog) or len(self.settled) < self.opened.resolved:
                 yield from self._absorb()
             elif len(self.with_features):
                 yield from self._glance()
@@ -386,40 +201,61 @@ class _Run:
                 # A slow judge is only asked once all that is known has been shown.
                 self._submit(ahead)
             worked |= self._collect()
+            worked |= bool(self.identifying) and (yield from self._recognise())
             if self.desk:
                 worked |= self._hear(self.desk)
             now = time.monotonic()
-            pending = bool(self.read or self.judged_again or self.refused)
-            if pending and (now >= next_save or not (self.flying or self.on_desk)):
+            if self._pending() and (now >= next_save or not self._under_way()):
                 yield from self._commit()
                 next_save = now + SAVE_SECONDS
             yield from self._progress()
-            if not worked:
-                if self._finished():
+            if worked:
+                settled = False
+            elif self._finished():
+                if not settled:
+                    settled = True
+                    yield from self._settle()
+                if not live:
                     break
+                yield None
+            else:
                 yield None
 
     def _finished(self) -> bool:
         return (
             self.listing.complete
+            and self.changes_taken == len(self.opened.changes)
             and self.opened.resolved == len(self.settled) == len(self.listing)
-            and not (self.flying or self.on_desk or len(self.with_features) or self.doubtful)
-            and not (self.read or self.judged_again or self.refused)
-            and self._next_row() is None
+            and not (self._under_way() or len(self.with_features) or self.doubtful or self._pending())
+            and (self.opened.away or self._next_row() is None)
         )
+
+    def _under_way(self) -> bool:
+        return bool(self.flying or self.identifying or self.at_judge)
+
+    def _pending(self) -> bool:
+        return bool(self.read or self.judged_again or self.refused or self.recognised)
+
+    def _settle(self) -> Iterator[RankingEvent]:
+        if remark := self.parts[0].question.remark():
+            yield from self._tell(remark)
+        yield Settled()
 
     def stop(self) -> None:
         """Keep what was judged and not committed yet, and give back what waits in the pool."""
-        for reading in self.flying.values():
-            reading.task.cancel()
+        for task in (*self.identifying.values(), *(reading.task for reading in self.flying.values())):
+            task.cancel()
         if self.desk:
             self.desk.close()
             with contextlib.suppress(Exception):  # told already, or of a ranking that nobody listens to any more
                 self._hear(self.desk)
-        if self.read or self.unsaved or self.refused or self.judged_again or self.unsaved_again:
+        if self.catalog.renewals != self.renewals:
+            # Content ids from before mean nothing in the new catalog; what was read carries its own names.
+            self.recognised, self.judged_again, self.unsaved_again = {}, set(), set()
+        if self._pending() or self.unsaved or self.unsaved_again:
             # What stands in the way was told when it first did; nobody listens any more.
             with contextlib.suppress(CatalogError):
-                self._save(self.unsaved + self.read, self.refused, self.unsaved_again + self.judged_again)
+                self._save(self.unsaved | self.read, self.refused, self.unsaved_again | self.judged_again)
 
     # --- what is known already -------------------------------------------------------------------
 
@@ -427,28 +263,90 @@ class _Run:
         """Take in the rows that the listing and the catalog have newly brought."""
         start = len(self.settled)
         stop = min(start + RESOLVE_ROWS, self.opened.resolved)
-        contents = self.opened.contents[start:stop]
-        known = contents > 0
-        for judged, part in zip(self.judged, self.parts, strict=True):
-            scores, evidence = part.known.of(contents)
-            judged.append(scores, evidence)
-            known &= ~np.isnan(scores)
-        self.settled = np.concatenate([self.settled, known])
-        rows = np.flatnonzero(known) + start
-        if len(rows):
-            yield self._scored(rows, known=True)
-        failures = [(row, error) for row, error in self.opened.failures.items() if start <= row < stop]
-        if failures:
-            self.settled[[row for row, _ in failures]] = True
-            yield self._failed(failures)
-        rest = np.flatnonzero(~self.settled[start:stop]) + start
+        for judged in self.judged:
+            judged.append(stop - start)
+        self.settled = np.concatenate([self.settled, np.zeros(stop - start, bool)])
+        self.outcome = np.concatenate([self.outcome, np.zeros(stop - start, np.uint8)])
+        self.identifiable = np.concatenate([self.identifiable, np.zeros(stop - start, bool)])
+        yield from self._sort_in(np.arange(start, stop))
+
+    def _begin_anew(self) -> Iterator[RankingEvent]:
+        """Forget what was found of rows that have changed since, and sort them in again."""
+        rows = np.concatenate(self.opened.changes[self.changes_taken :])
+        self.changes_taken = len(self.opened.changes)
+        rows = np.unique(rows[rows < len(self.settled)])
+        for row in rows.tolist():
+            if reading := self.flying.pop(row, None):
+                reading.task.cancel()
+            if task := self.identifying.pop(row, None):
+                task.cancel()
+            for waiting in (self.read, self.refused, self.recognised, self.unsaved):
+                waiting.pop(row, None)
+            for again in (self.judged_again, self.unsaved_again, self.remembered):
+                again.discard(row)
+            if row in self.rows_at_judge:
+                self.rows_at_judge.discard(row)
+                for case in self.at_judge.values():
+                    case.rows.pop(row, None)  # the judge's verdict on what it was is not for what it is now
+        for judged in self.judged:
+            judged.forget(rows)
+        self._note(rows, _Outcome.NONE)
+        self.settled[rows] = False
+        yield from self._sort_in(rows)
+
+    def _sort_in(self, rows: NDArray[np.int64]) -> Iterator[RankingEvent]:
+        """Tell what is known of these rows, and put the rest where it is found out."""
+        gone = self.listing.gone[rows]
+        self.settled[rows[gone]] = True
+        rows = rows[~gone]
+        failed = {row: self.opened.failures[row] for row in rows.tolist() if row in self.opened.failures}
+        if failed:
+            self.settled[list(failed)] = True
+            yield self._failed(failed)
+        rows = rows[~self.settled[rows]]
+        known = self._take_known(rows, self.opened.contents[rows])
+        self.settled[rows[known]] = True
+        if known.any():
+            yield self._scored(rows[known], known=True)
+        rest = rows[~known]
+        if not len(rest):
+            return
+        contents = self.opened.contents[rest]
         if self.extractor:
-            kept = self.opened.contents[rest] > 0
-            self.with_features = np.concatenate([self.with_features, rest[kept]])
-            rest = rest[~kept]
+            self.with_features = np.concatenate([self.with_features, rest[contents > 0]])
+            rest = rest[contents == 0]
         elif self.desk:
-            self._recollect(rest[self.opened.contents[rest] > 0])
+            self._recollect(rest[contents > 0])
+        self._look_for_names(rest)
         self._enqueue(rest)
+
+    def _take_known(self, rows: NDArray[np.int64], contents: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Put the scores that these contents have already in their rows' columns; which have all of them."""
+        known = contents > 0
+        for index in range(len(self.parts)):
+            scores, evidence = self._known_scores(index, contents)
+            self.judged[index].put(rows, scores, evidence)
+            known &= ~np.isnan(scores)
+        return known
+
+    def _known_scores(self, part: int, contents: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What the catalog knew of these contents, and what this run has found since; NaN for neither."""
+        scores, evidence = self.parts[part].known.of(contents)
+        new = np.flatnonzero(np.isnan(scores) & (contents > 0) & (contents < len(self.scored_here)))
+        rows = self.scored_here[contents[new]] - 1
+        # The row may hold another content by now.
+        still = (rows >= 0) & (self.opened.contents[rows] == contents[new])
+        scores[new[still]] = self.judged[part].scores[rows[still]]
+        evidence[new[still]] = self.judged[part].evidence[rows[still]]
+        return scores, evidence
+
+    def _remember(self, rows: NDArray[np.int64], contents: NDArray[np.int64]) -> None:
+        """Note under which rows these contents were judged: a copy or a renamed file need not be judged again."""
+        if len(contents) and (most := int(contents.max())) >= len(self.scored_here):
+            grown = np.zeros(max(most + 1, 2 * len(self.scored_here)), np.int64)
+            grown[: len(self.scored_here)] = self.scored_here
+            self.scored_here = grown
+        self.scored_here[contents] = rows + 1
 
     def _recollect(self, rows: NDArray[np.int64]) -> None:
         """Note which of these rows, whose contents are known, a slow judge remembers."""
@@ -460,8 +358,15 @@ class _Run:
             if content in fingerprints and self.scorer.remembers(fingerprints[content])
         )
 
+    def _look_for_names(self, rows: NDArray[np.int64]) -> None:
+        """Note which of these rows look like files that are known elsewhere: likely moved, renamed or copied."""
+        new = rows[self.opened.contents[rows] == 0]
+        if len(new):
+            listing = self.listing
+            self.identifiable[new] = self.catalog.seen_elsewhere(listing.sizes[new], listing.mtimes[new])
+
     def _enqueue(self, rows: NDArray[np.int64]) -> None:
-        """Add rows to be decoded; the most promising by name first, else in the listing's order."""
+        """Add rows to be opened; the most promising by name first, else in the listing's order."""
         question = self.parts[0].question
         promise = np.zeros(len(rows), np.float32)
         if question.reads_names and len(rows):
@@ -473,6 +378,7 @@ class _Run:
     def _glance(self) -> Iterator[RankingEvent]:
         """Score the next rows from the features kept of their contents: nothing is opened."""
         rows, self.with_features = self.with_features[:GLANCE_ROWS], self.with_features[GLANCE_ROWS:]
+        rows = rows[~self.settled[rows]]
         contents = self.opened.contents[rows]
         self.kept.load(contents, self.catalog)
         places = self.kept.rows(contents)
@@ -497,6 +403,7 @@ class _Run:
     def _look_closely(self) -> Iterator[RankingEvent]:
         """Judge the most promising of the doubtful rows by all that is kept of them."""
         rows = np.array([row for _, row in zip(range(CLOSE_ROWS), self.doubtful, strict=False)], np.int64)
+        rows = rows[self.settled[rows] & ~self.listing.gone[rows]]  # one that has changed since is sorted in again
         contents = self.opened.contents[rows].tolist()
         details = self.catalog.details(self.extractor, contents)
         there = np.array([content in details for content in contents], bool)
@@ -513,42 +420,79 @@ class _Run:
         """Commit the scores of rows that came from features, and yield them."""
         if not len(rows):
             return
-        contents = self.opened.contents[rows].tolist()
+        contents = self.opened.contents[rows]
         try:
             with self.catalog.writing():
-                self._save_scores(rows, contents)
+                self._save_scores(rows, contents.tolist())
+            self._remember(rows, contents)
         except CatalogDamaged:
             raise
         except CatalogError as error:
             yield from self._tell(error)  # they can be had from the features again at any time
         yield self._scored(rows, known=False)
 
-    # --- decoding --------------------------------------------------------------------------------
+    # --- opening files ---------------------------------------------------------------------------
 
     def _next_row(self) -> int | None:
         while self.opened.first:
             row = self.opened.first[0]
-            waiting = row < len(self.settled) and not self.settled[row] and not self._under_way(row)
+            waiting = row < len(self.settled) and self._is_waiting(row)
             # A content that is known waits for its features instead: no worker is needed.
             if waiting and not (self.extractor and self.opened.contents[row] > 0):
                 return row
             self.opened.first.pop(0)
         for row in self.queue:
-            if not self.settled[row] and not self._under_way(row):
+            if self._is_waiting(row):
                 self.queue.put_back()
                 return row
         return None
 
-    def _under_way(self, row: int) -> bool:
-        return row in self.flying or row in self.on_desk
+    def _is_waiting(self, row: int) -> bool:
+        under_way = row in self.flying or row in self.identifying or row in self.rows_at_judge
+        return not (self.settled[row] or under_way)
 
     def _submit(self, ahead: int) -> None:
-        while len(self.flying) + len(self.on_desk) < ahead and (row := self._next_row()) is not None:
+        if self.opened.away:
+            return
+        while len(self.flying) + len(self.identifying) + len(self.at_judge) < ahead:
+            row = self._next_row()
+            if row is None:
+                return
+            path, page = self.listing.path(row), int(self.listing.pages[row])
             if self.desk and row in self.remembered:
                 self._put_remembered(self.desk, row)
+            elif self.identifiable[row]:
+                self.identifying[row] = self.pool.identify(path, page)
+            else:
+                self.flying[row] = Reading.of(path, self.scorer, self.pool, page=page, thumbnail=self.thumbnail)
+
+    def _recognise(self) -> Generator[RankingEvent, None, bool]:
+        """Take in what files are that looked like known ones; whether there was anything."""
+        finished = [row for row, task in self.identifying.items() if task.done()]
+        for row in finished:
+            task = self.identifying.pop(row)
+            self.identifiable[row] = False
+            try:
+                identity = task.result()
+            except MediaError as error:
+                self._refuse(row, error)
                 continue
-            reference = Reference(Path(self.listing.path(row)))
-            self.flying[row] = _read(reference, self.scorer, self.pool, thumbnail=self.thumbnail)
+            content = self.catalog.content_of(identity.fingerprint)
+            if content:
+                folder, name, page = self._place(row)
+                kind = self.listing.kind(row)
+                self.recognised[row] = FileRead(
+                    folder, name, identity.size, identity.mtime, identity.fingerprint, kind, Facts(), page=page
+                )
+                self.opened.contents[row] = content
+                yield from self._sort_in(np.array([row]))
+            else:
+                self._enqueue(np.array([row]))
+        return bool(finished)
+
+    def _refuse(self, row: int, error: MediaError) -> None:
+        self.settled[row] = True
+        self.refused[row] = error
 
     def _collect(self) -> bool:
         """Judge what the workers have read; whether there was anything."""
@@ -560,7 +504,7 @@ class _Run:
             try:
                 answers.append((row, *reading.result()))
             except MediaError as error:
-                self.refused.append((row, error))
+                self._refuse(row, error)
         if answers:
             self._judge(answers)
         if not self.desk:
@@ -573,68 +517,86 @@ class _Run:
             self.fresh.append((time.monotonic(), self.fresh_count))
 
     def _judge(self, answers: Sequence[tuple[int, Decoded, Feature | None]]) -> None:
-        rows = np.array([row for row, _, _ in answers], np.int64)
-        documents = [Document(feature=feature) if feature else Document(decoded) for _, decoded, feature in answers]
-        contents = np.array([self.catalog.content_of(decoded.fingerprint) for _, decoded, _ in answers], np.int64)
+        contents = np.array([self._content_of(decoded) for _, decoded, _ in answers], np.int64)
         if self.desk:
             self._put_on_desk(self.desk, answers, contents)
             return
+        rows = np.array([row for row, _, _ in answers], np.int64)
+        documents = [Document(feature=feature) if feature else Document(decoded) for _, decoded, feature in answers]
         sound = np.ones(len(rows), bool)
-        for part, column in zip(self.parts, self.judged, strict=True):
+        for index, (part, column) in enumerate(zip(self.parts, self.judged, strict=True)):
             # A moved or copied file is recognised by its content: it keeps the score it has.
-            scores, evidence = part.known.of(contents)
+            scores, evidence = self._known_scores(index, contents)
             new = np.flatnonzero(np.isnan(scores))
             if len(new):
-                scores[new], evidence[new] = part.quick.judge([documents[index] for index in new])
+                scores[new], evidence[new] = part.quick.judge([documents[place] for place in new])
             column.put(rows, scores, evidence)
             sound &= ~np.isnan(scores)
         for (row, decoded, feature), good in zip(answers, sound, strict=True):
             if good:
-                self.read.append((row, _file_read(self._file(row), decoded, feature)))
+                self.read[row] = file_read(*self._place(row), decoded, feature)
             else:
-                self.refused.append((row, ScoreMissing(reason="no number came out")))
+                self._refuse(row, ScoreMissing(reason="no number came out"))
+
+    def _content_of(self, decoded: Decoded) -> int:
+        """The content whose scores this one has: its own, or for a judge of pixels alone one of the same pixels."""
+        content = self.catalog.content_of(decoded.fingerprint)
+        if not (self.scorer.reads_pixels_alone and decoded.pixels):
+            return content
+        twins = [content] if content else []
+        twins += [twin for twin in self.catalog.contents_with(decoded.pixels) if twin != content]
+        scored = np.ones(len(twins), bool)
+        for part in range(len(self.parts)):
+            scored &= ~np.isnan(self._known_scores(part, np.array(twins, np.int64))[0])
+        return twins[int(scored.argmax())] if scored.any() else content
 
     # --- a judge that takes its time -------------------------------------------------------------
 
     def _put_on_desk(
         self, desk: Desk, answers: Sequence[tuple[int, Decoded, Feature | None]], contents: NDArray[np.int64]
     ) -> None:
-        unknown = self._take_known(np.array([row for row, _, _ in answers], np.int64), contents)
-        for (row, decoded, _), parts in zip(answers, unknown, strict=True):
-            read = _file_read(self._file(row), decoded, None)
-            if parts:
-                self.settled[row] = False
-                self.on_desk[row] = read
-                desk.put(row, Document(decoded, fingerprint=decoded.fingerprint), parts)
+        rows = np.array([row for row, _, _ in answers], np.int64)
+        known = self._take_known(rows, contents)
+        for (row, decoded, _), is_known in zip(answers, known, strict=True):
+            read = file_read(*self._place(row), decoded, None)
+            if is_known:
+                self.read[row] = read
             else:
-                self.read.append((row, read))
+                self.settled[row] = False
+                self._put(desk, row, read, Document(decoded, fingerprint=decoded.fingerprint))
 
     def _put_remembered(self, desk: Desk, row: int) -> None:
         contents = self.opened.contents[[row]]
-        parts = self._take_known(np.array([row], np.int64), contents)[0]
-        self.on_desk[row] = None
-        desk.put(row, Document(fingerprint=self.catalog.fingerprints(contents.tolist())[int(contents[0])]), parts)
+        self._take_known(np.array([row], np.int64), contents)
+        fingerprint = self.catalog.fingerprints(contents.tolist())[int(contents[0])]
+        self._put(desk, row, None, Document(fingerprint=fingerprint))
 
-    def _take_known(self, rows: NDArray[np.int64], contents: NDArray[np.int64]) -> list[frozenset[int]]:
-        """Put the scores that these contents have already; which parts of the query each still has to be asked."""
-        missing: list[set[int]] = [set() for _ in rows]
-        for index, (part, column) in enumerate(zip(self.parts, self.judged, strict=True)):
-            scores, evidence = part.known.of(contents)
-            column.put(rows, scores, evidence)
-            for place in np.flatnonzero(np.isnan(scores)):
-                missing[place].add(index)
-        return [frozenset(parts) for parts in missing]
+    def _put(self, desk: Desk, row: int, read: FileRead | None, document: Document) -> None:
+        """Have the judge see a document, unless it has the same one before it already."""
+        self.rows_at_judge.add(row)
+        ticket = self.tickets.get(document.fingerprint)
+        if ticket is not None:
+            self.at_judge[ticket].rows[row] = read
+            return
+        ticket = self.last_ticket = self.last_ticket + 1
+        self.tickets[document.fingerprint] = ticket
+        self.at_judge[ticket] = _AtJudge(document.fingerprint, {row: read})
+        missing = [part for part, judged in enumerate(self.judged) if np.isnan(judged.scores[row])]
+        desk.put(ticket, document, frozenset(missing))
 
     def _hear(self, desk: Desk) -> bool:
         """Take in what a slow judge has found; whether there was anything. Raises JudgeError."""
         through = desk.take()
         for file in through:
-            self._take_in(file, self.on_desk.pop(file.row))
+            case = self.at_judge.pop(file.ticket)
+            del self.tickets[case.fingerprint]
+            self.rows_at_judge.difference_update(case.rows)
+            for row, read in case.rows.items():
+                self._take_in(row, file, read)
         self._count_fresh(sum(not file.forgotten for file in through))
         return bool(through)
 
-    def _take_in(self, file: Judged, read: FileRead | None) -> None:
-        row = file.row
+    def _take_in(self, row: int, file: Judged, read: FileRead | None) -> None:
         self.remembered.discard(row)
         if file.forgotten:
             self._enqueue(np.array([row], np.int64))
@@ -643,66 +605,64 @@ class _Run:
         for part, score in file.scores.items():
             self.judged[part].scores[row] = score
         if np.isnan([judged.scores[row] for judged in self.judged]).any():
-            self.refused.append((row, ScoreMissing(reason=file.reason)))
+            self.refused[row] = ScoreMissing(reason=file.reason)
         elif read is None:
-            self.judged_again.append(row)
+            self.judged_again.add(row)
         else:
-            self.read.append((row, read))
+            self.read[row] = read
 
     # --- committing, then telling ----------------------------------------------------------------
 
     def _commit(self) -> Iterator[RankingEvent]:
         """Keep what was judged, then yield it: a score that was seen is a score that is kept."""
-        batch, self.read = self.read, []
-        again, self.judged_again = self.judged_again, []
-        refused, self.refused = self.refused, []
+        batch, again, refused = self.read, self.judged_again, self.refused
         try:
-            self._save(self.unsaved + batch, refused, self.unsaved_again + again)
-            self.unsaved, self.unsaved_again = [], []
+            self._save(self.unsaved | batch, refused, self.unsaved_again | again)
+            self.unsaved, self.unsaved_again = {}, set()
         except CatalogDamaged:
-            self.read, self.judged_again, self.refused = batch, again, refused
             raise
         except CatalogError as error:
             if isinstance(error, CatalogLocked | CatalogFull):
-                self.unsaved += batch
-                self.unsaved_again += again
+                self.unsaved |= batch
+                self.unsaved_again |= again
             yield from self._tell(error)
+        self.read, self.judged_again, self.refused, self.recognised = {}, set(), {}, {}
         if batch or again:
-            yield self._scored(np.array([*(row for row, _ in batch), *again], np.int64), known=False)
+            yield self._scored(np.array([*batch, *again], np.int64), known=False)
         if refused:
             # Another judge may have a score for what this one has none for.
-            self.opened.failures |= {row: error for row, error in refused if not isinstance(error, ScoreMissing)}
+            self.opened.failures |= {
+                row: error for row, error in refused.items() if not isinstance(error, ScoreMissing)
+            }
             yield self._failed(refused)
 
-    def _save(
-        self, batch: Sequence[_Result], refused: Sequence[tuple[int, MediaError]], judged_again: Sequence[int]
-    ) -> None:
-        rows = np.array([row for row, _ in batch], np.int64)
-        again = np.array(judged_again, np.int64)
-        refusals = [FileRefused(*self._file(row), error) for row, error in refused]
+    def _save(self, batch: dict[int, FileRead], refused: dict[int, MediaError], judged_again: set[int]) -> None:
+        rows, again = np.array(list(batch), np.int64), np.array(sorted(judged_again), np.int64)
+        refusals = [self._file_refused(row, error) for row, error in refused.items()]
         with self.catalog.writing():
-            contents = self.catalog.save_files([read for _, read in batch], self.extractor)
+            self.catalog.save_files(list(self.recognised.values()), "")
+            contents = self.catalog.save_files(list(batch.values()), self.extractor)
             self._save_scores(rows, contents)
             self._save_scores(again, self.opened.contents[again].tolist())
             self.catalog.save_refusals(refusals, DECODING_VERSION)
         self.opened.contents[rows] = contents
+        self._remember(np.concatenate([rows, again]), self.opened.contents[np.concatenate([rows, again])])
         if self.extractor:
-            self.kept.add(contents, [read.feature for _, read in batch])
+            self.kept.add(contents, [read.feature for read in batch.values()])
 
     def _save_scores(self, rows: NDArray[np.int64], contents: Sequence[int]) -> None:
         """Keep what these rows were judged, under their contents. Call inside `writing()`."""
         for part, judged in zip(self.parts, self.judged, strict=True):
             self.catalog.save_scores(self.identity, part.digest, contents, judged.scores[rows], judged.evidence[rows])
 
-    def _file(self, row: int) -> tuple[str, str, int, int]:
-        """What the catalog knows a file by: folder, name, size and time."""
+    def _place(self, row: int) -> tuple[str, str, int]:
+        """Folder, name and page."""
         listing = self.listing
-        return (
-            listing.folders[listing.folder[row]],
-            listing.names[row],
-            int(listing.sizes[row]),
-            int(listing.mtimes[row]),
-        )
+        return listing.folders[listing.folder[row]], listing.names[row], int(listing.pages[row])
+
+    def _file_refused(self, row: int, error: MediaError) -> FileRefused:
+        folder, name, page = self._place(row)
+        return FileRefused(folder, name, int(self.listing.sizes[row]), int(self.listing.mtimes[row]), error, page)
 
     def _tell(self, error: SemblanceError) -> Iterator[Notice]:
         if type(error) not in self.told:
@@ -712,7 +672,7 @@ class _Run:
     def _scored(self, rows: NDArray[np.int64], *, known: bool, final: bool = True) -> Scored:
         """The event for these rows; one that is not final is followed by another."""
         if final:
-            self.done += len(rows)
+            self._note(rows, _Outcome.SCORED)
         names: list[str] | None = None
         total: NDArray[np.float32] = np.ones(len(rows), np.float32)
         for index, (part, judged) in enumerate(zip(self.parts, self.judged, strict=True)):
@@ -724,13 +684,19 @@ class _Run:
             total = scores if index == 0 else total * (1 - scores)
         return Scored(rows.astype(np.int32), total, known)
 
-    def _failed(self, failures: Sequence[tuple[int, MediaError]]) -> Failed:
-        self.done += len(failures)
-        self.failed += len(failures)
-        return Failed([row for row, _ in failures], [error for _, error in failures])
+    def _failed(self, failures: dict[int, MediaError]) -> Failed:
+        self._note(np.array(list(failures), np.int64), _Outcome.FAILED)
+        return Failed(list(failures), list(failures.values()))
+
+    def _note(self, rows: NDArray[np.int64], outcome: int) -> None:
+        """Count what is told of these rows."""
+        before = self.outcome[rows]
+        self.done += (outcome != _Outcome.NONE) * len(rows) - int(np.count_nonzero(before))
+        self.failed += (outcome == _Outcome.FAILED) * len(rows) - int(np.count_nonzero(before == _Outcome.FAILED))
+        self.outcome[rows] = outcome
 
     def _progress(self) -> Iterator[Progress]:
-        state = (self.done, len(self.listing), self.failed)
+        state = (self.done, self.listing.present, self.failed)
         if state == self.last_progress:
             return
         self.last_progress = state
@@ -740,24 +706,29 @@ class _Run:
         rate = 0.0
         if len(self.fresh) > 1 and now > self.fresh[0][0]:
             rate = (self.fresh[-1][1] - self.fresh[0][1]) / (now - self.fresh[0][0])
-        left = len(self.listing) - self.done
-        yield Progress(self.done, len(self.listing), self.failed, rate, left / rate if rate > 0 else None)
+        left = state[1] - self.done
+        yield Progress(*state, rate, left / rate if rate > 0 else None)
 
 
 @dataclass
-class _Judged:
+class _Judgement:
     """By row: the score that its content has, and the evidence. NaN where it was not judged."""
 
     scores: NDArray[np.float32]
     evidence: NDArray[np.float32]
 
     @classmethod
-    def empty(cls, columns: int) -> _Judged:
+    def empty(cls, columns: int) -> _Judgement:
         return cls(np.empty(0, np.float32), np.empty((0, columns), np.float32))
 
-    def append(self, scores: NDArray[np.float32], evidence: NDArray[np.float32]) -> None:
-        self.scores = np.concatenate([self.scores, scores])
-        self.evidence = np.concatenate([self.evidence, evidence])
+    def append(self, rows: int) -> None:
+        """Room for so many more rows."""
+        self.scores = np.concatenate([self.scores, np.full(rows, np.nan, np.float32)])
+        self.evidence = np.concatenate([self.evidence, np.full((rows, self.evidence.shape[1]), np.nan, np.float32)])
+
+    def forget(self, rows: NDArray[np.int64]) -> None:
+        self.scores[rows] = np.nan
+        self.evidence[rows] = np.nan
 
     def put(self, rows: NDArray[np.int64], scores: NDArray[np.float32], evidence: NDArray[np.float32]) -> None:
         self.scores[rows] = scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
@@ -24,6 +25,9 @@ class Home:
     """Settings and the catalog: scores are data, they cost hours."""
     cache: Path
     """What can be made again: thumbnails."""
+    shared_thumbnails: Path | None = None
+    """The thumbnails that the programs of a desktop share (freedesktop.org), where there are such; None where
+    everything of ours stays under one folder."""
 
     @classmethod
     def find(cls, home: str | os.PathLike[str] | None = None) -> Home:
@@ -31,9 +35,11 @@ class Home:
         if chosen:
             root = Path(chosen).absolute()
             return cls(root, root / "cache")
+        has_shared = sys.platform not in ("win32", "darwin")
         return cls(
             Path(platformdirs.user_data_dir("semblance", appauthor=False)),
             Path(platformdirs.user_cache_dir("semblance", appauthor=False)),
+            Path(platformdirs.user_cache_dir(), "thumbnails") if has_shared else None,
         )
 
     @property
@@ -74,6 +80,8 @@ class Settings:
     cell_size: int = 176
     library_shown: bool = True
     inspector_shown: bool = True
+    fold_duplicates: bool = True
+    """Whether files that show the same share a cell."""
     splitter: list[int] = field(default_factory=list)
     """Widths of the three panels in pixels."""
     geometry: str = ""

@@ -28,13 +28,26 @@ from PySide6.QtWidgets import (
 
 from core.errors import printable
 from desktop import theme
+from desktop.file_words import paged_name
 
 Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True)
-class _Failure:
+class Failure:
+    """A file, or a folder, that can't be read or judged."""
+
     path: str
+    reason: str
+    """A sentence."""
+    page: int | None = None
+    """Of its file, from 1; None: the whole."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    path: str
+    shown_path: str
     name: str
     folder: str
     reason: str
@@ -50,18 +63,20 @@ class FailuresModel(QAbstractTableModel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._all: list[_Failure] = []
-        self._shown: list[_Failure] = []
+        self._all: list[_Line] = []
+        self._shown: list[_Line] = []
         self._words: list[str] = []
         self._order: tuple[int, bool] | None = None
 
-    def set_failures(self, failures: Sequence[tuple[str, str]]) -> None:
-        """Replace everything by (path, sentence) pairs, kept in this order until a column is chosen."""
+    def set_failures(self, failures: Sequence[Failure]) -> None:
+        """Replace everything by these, kept in this order until a column is chosen."""
         self._all = []
-        for path, reason in failures:
-            folder, name = map(str, map(printable, os.path.split(path)))
-            searched = f"{name} {folder} {reason}".casefold()
-            self._all.append(_Failure(path, name, folder, reason, searched))
+        for failure in failures:
+            place, name = os.path.split(failure.path)
+            folder, name = str(printable(place)), paged_name(name, failure.page)
+            searched = f"{name} {folder} {failure.reason}".casefold()
+            shown_path = paged_name(failure.path, failure.page)
+            self._all.append(_Line(failure.path, shown_path, name, folder, failure.reason, searched))
         self._select()
 
     def set_filter(self, text: str) -> None:
@@ -90,6 +105,10 @@ class FailuresModel(QAbstractTableModel):
         """(path, sentence) of a row that is shown."""
         return self._shown[row].path, self._shown[row].reason
 
+    def line(self, row: int) -> str:
+        """A row that is shown as a line of text: the path with the page, a tab, the sentence."""
+        return f"{self._shown[row].shown_path}\t{self._shown[row].reason}"
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self._shown)
 
@@ -103,7 +122,7 @@ class FailuresModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return getattr(row, _COLUMNS[index.column()])
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.reason if index.column() == _REASON else str(printable(row.path))
+            return row.reason if index.column() == _REASON else row.shown_path
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -208,16 +227,15 @@ class FailuresPanel(QDialog):
         column.addLayout(foot)
         self.set_failures([])
 
-    def set_failures(self, failures: Sequence[tuple[str, str]]) -> None:
-        """List (path, sentence) pairs."""
+    def set_failures(self, failures: Sequence[Failure]) -> None:
+        """List these."""
         self.model.set_failures(failures)
         self._show_what_can_be_done()
 
     def copy(self) -> None:
         """Put the selected rows, or all that are shown, on the clipboard: path, tab, reason."""
         rows = self._selected() or range(self.model.rowCount())
-        lines = ("\t".join(map(str, map(printable, self.model.failure(row)))) for row in rows)
-        QGuiApplication.clipboard().setText("\n".join(lines))
+        QGuiApplication.clipboard().setText("\n".join(map(self.model.line, rows)))
 
     def _selected(self) -> list[int]:
         return sorted(index.row() for index in self.table.selectionModel().selectedRows())

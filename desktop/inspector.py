@@ -26,6 +26,7 @@ from core import Explanation, Facts, Kind
 from core.errors import printable
 from desktop import theme
 from desktop.clip_controls import clock
+from desktop.file_words import kind_name
 from desktop.messages import plain_tip
 from desktop.preview import ElidedLabel, FileView, PreviewPane, rank_text
 from desktop.score_words import score_meaning, score_scale
@@ -132,7 +133,7 @@ class _Ranking(QWidget):
 class Inspector(QWidget):
     """The right panel: the selected file large, what is known of it, and what can be done with it."""
 
-    preview_wanted = Signal(object, int)
+    preview_wanted = Signal(object, int, int)
     """As PreviewPane.preview_wanted."""
     frame_wanted = Signal(object, float)
     """As PreviewPane.frame_wanted."""
@@ -140,8 +141,8 @@ class Inspector(QWidget):
     """Path (str) that is to become the query."""
     part_wanted = Signal(object)
     """Path (str) of a picture, a part of which is to become the query."""
-    open_wanted = Signal(object)
-    """Path (str) to be opened in its own program."""
+    open_wanted = Signal(object, int)
+    """Path (str) to be opened in its own program, and the page, from 0."""
     reveal_wanted = Signal(object)
     """Path (str) to be shown in the system's file manager."""
     copy_wanted = Signal(object)
@@ -221,7 +222,7 @@ class Inspector(QWidget):
         self.part_button = self._action("crop", self.tr("Find similar to a part"))
         self.part_button.clicked.connect(lambda: self._tell(self.part_wanted))
         self.open_button = self._action("external", self.tr("Open"), self.tr("Open in its own program (Enter)"))
-        self.open_button.clicked.connect(lambda: self._tell(self.open_wanted))
+        self.open_button.clicked.connect(self._open)
         self.reveal_button = self._action("reveal", self.tr("Show in file manager"))
         self.reveal_button.clicked.connect(lambda: self._tell(self.reveal_wanted))
         self.copy_button = self._action("copy", self.tr("Copy path"))
@@ -280,14 +281,19 @@ class Inspector(QWidget):
         facts: Facts,
         format: str,
         details: Sequence[tuple[str, str]] = (),
+        *,
+        page: int = 0,
+        kind: Kind | None = None,
     ) -> None:
         """The answer to `preview_wanted`: the image or the text, and (name, value) pairs of what else is known."""
         file = self.preview.file()
-        if file is not None and file.path == path:
-            caption = [(self.tr("Caption"), text[:MOST_CAPTION])] if text and file.kind is not Kind.TEXT else []
+        if file is not None and (file.path, file.page) == (path, page):
+            name = self.tr("Text") if file.kind is Kind.TEXT else self.tr("Caption")
+            # What a page says stands beside it where there is room; here is how it begins, to be copied.
+            caption = [(name, text[:MOST_CAPTION])] if text and not file.is_read else []
             self._format, self._details, self._known = format, (*caption, *details), facts
-            self.preview.set_preview(path, image, text, facts)
-            self._show_facts(file)
+            self.preview.set_preview(path, image, text, facts, page=page, kind=kind)
+            self._show_facts(self.preview.file() or file)
 
     def set_frame(self, path: str, image: QImage) -> None:
         """The answer to `frame_wanted`."""
@@ -321,22 +327,27 @@ class Inspector(QWidget):
         if file.error is not None:
             why = self.tr("A file that can't be read can't be the query")
         elif file.kind is Kind.TEXT:
-            why = self.tr("A text can't be the query; copy its words into the bar")
+            why = self.tr("A document can't be the query; copy its words into the bar")
+        elif file.page:
+            why = self.tr("Only the first page of a picture can be the query")
+        elif file.away:
+            why = file.away
         else:
             why = ""
         self.similar_button.setEnabled(not why)
         self.similar_button.setToolTip(why or self.tr("Make this the query (F)"))
         if not why and file.kind is Kind.VIDEO:
             why = self.tr("A clip is always taken as a whole")
+        self.open_button.setEnabled(not file.away)
+        self.open_button.setToolTip(file.away or self.tr("Open in its own program (Enter)"))
         self.part_button.setEnabled(not why)
         self.part_button.setToolTip(why or self.tr("Find similar to a part of it"))
 
     def _show_facts(self, file: FileView) -> None:
-        kinds = {Kind.IMAGE: self.tr("Picture"), Kind.VIDEO: self.tr("Clip"), Kind.TEXT: self.tr("Text")}
-        kind = kinds[file.kind]
+        kind = kind_name(file.kind)
         locale = self.locale()
         rows = [(self.tr("Kind"), f"{kind}, {self._format}" if self._format not in ("", kind) else kind)]
-        if self._known.width:
+        if self._known.width and file.kind is not Kind.TEXT:  # a page's pixels are made up
             rows.append((self.tr("Dimensions"), f"{self._known.width} × {self._known.height}"))
         if self._known.duration:
             rows.append((self.tr("Length"), clock(self._known.duration)))
@@ -351,6 +362,11 @@ class Inspector(QWidget):
         file = self.preview.file()
         if file is not None:
             signal.emit(file.path)
+
+    def _open(self) -> None:
+        file = self.preview.file()
+        if file is not None:
+            self.open_wanted.emit(file.path, file.page)
 
     def _copy(self) -> None:
         file = self.preview.file()

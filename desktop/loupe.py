@@ -42,16 +42,16 @@ class Loupe(Overlay):
     """One result over the whole window: arrows move to the next, Space and Esc close, Enter opens, F finds similar,
     Shift+F what is similar to a part."""
 
-    preview_wanted = Signal(object, int)
+    preview_wanted = Signal(object, int, int)
     """As PreviewPane.preview_wanted."""
     frame_wanted = Signal(object, float)
     """As PreviewPane.frame_wanted."""
     stepped = Signal(int)
     """-1 or +1: the result before or after is wanted."""
-    open_wanted = Signal(object)
-    """Path (str) to be opened in its own program."""
-    similar_wanted = Signal(object)
-    """Path (str) that is to become the query."""
+    open_wanted = Signal(object, int)
+    """Path (str) to be opened in its own program, and the page, from 0."""
+    similar_wanted = Signal(object, int)
+    """Path (str) that is to become the query, and the page, from 0."""
     part_wanted = Signal(object)
     """Path (str) of a picture, a part of which is to become the query."""
     closed = Signal()
@@ -125,16 +125,17 @@ class Loupe(Overlay):
         score = self.locale().toString(file.score, "f", 2) if file.score is not None else ""
         self._rank.setText("   ".join(part for part in (rank, score) if part))
         self._rank.setAccessibleName(self.tr("Rank and score: {text}").format(text=self._rank.text()))
-        is_picture = file.kind is Kind.IMAGE and file.error is None
+        is_picture = file.kind is Kind.IMAGE and not (file.error or file.page or file.away)
         self.part_button.setEnabled(is_picture)
         self.part_button.setToolTip(
             self.tr("Find similar to a part of it (Shift+F)")
             if is_picture
-            else self.tr("Only a picture that can be read has parts to choose from")
+            else file.away or self.tr("Only a picture that can be read has parts to choose from")
         )
         self.cover()
         self.preview.show_file(file, thumbnail)
-        self._take_focus(file)
+        if not isinstance(QApplication.focusWidget(), _StepButton):
+            self.preview.take_focus()
 
     def set_preview(
         self,
@@ -144,9 +145,12 @@ class Loupe(Overlay):
         facts: Facts,
         format: str = "",
         details: Sequence[tuple[str, str]] = (),
+        *,
+        page: int = 0,
+        kind: Kind | None = None,
     ) -> None:
         """The answer to `preview_wanted`, as the inspector takes it; the words of it are not shown here."""
-        self.preview.set_preview(path, image, text, facts)
+        self.preview.set_preview(path, image, text, facts, page=page, kind=kind)
 
     def set_frame(self, path: str, image: QImage) -> None:
         """The answer to `frame_wanted`."""
@@ -168,10 +172,6 @@ class Loupe(Overlay):
         """The rank and score that are shown."""
         return self._rank.text()
 
-    def _take_focus(self, file: FileView) -> None:
-        if not isinstance(QApplication.focusWidget(), _StepButton):
-            (self.preview.text if file.kind is Kind.TEXT else self.preview.picture).setFocus()
-
     def _want_part(self) -> None:
         file = self.preview.file()
         if file is not None and self.part_button.isEnabled():
@@ -190,9 +190,9 @@ class Loupe(Overlay):
         if key in self._STEPS:
             return partial(self.stepped.emit, self._STEPS[key])
         if key in self._OPENING:
-            return partial(self.open_wanted.emit, file.path)
+            return partial(self.open_wanted.emit, file.path, file.page)
         if key == Qt.Key.Key_F:
-            return partial(self.similar_wanted.emit, file.path)
+            return partial(self.similar_wanted.emit, file.path, file.page)
         return None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

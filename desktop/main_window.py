@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QMimeData, QPoint, QProcess, Qt, QTimer, QUrl
+from PySide6.QtCore import QByteArray, QLocale, QMimeData, QPoint, QProcess, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -23,7 +23,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from core import (
+    Changed,
     Event,
+    Gone,
     Home,
     Kind,
     ListSubfolders,
@@ -48,18 +50,20 @@ from desktop.judge_desk import JudgeDesk
 from desktop.judge_words import judge_title
 from desktop.library_panel import LibraryPanel
 from desktop.loupe import Loupe
-from desktop.messages import sentence
+from desktop.messages import plain_tip, sentence
 from desktop.notice_bar import NoticeBar
+from desktop.opening import Opener
 from desktop.preview import FileView
 from desktop.query_bar import QueryBar, QueryChip
 from desktop.region_picker import RegionPicker
-from desktop.results_pane import ResultsPane, hairline
+from desktop.results_pane import AWAY_ERRORS, ResultsPane, hairline
 from desktop.session import Phase, Session
 from resources import SAMPLE_QUERY, samples_folder
 
 if TYPE_CHECKING:
-    from desktop.failures_panel import FailuresPanel
+    from desktop.failures_panel import Failure, FailuresPanel
     from desktop.model_panel import ModelPanel
+    from desktop.storage_panel import StoragePanel
 
 RECENT_FOLDERS = 8
 PREVIEW_PIXELS = 8192
@@ -122,6 +126,8 @@ class MainWindow(QWidget):
         self.region_picker = RegionPicker(self)
         self.failures: FailuresPanel | None = None
         self.models: ModelPanel | None = None
+        self.storage: StoragePanel | None = None
+        self.opener = Opener(self)
 
     def _connect(self) -> None:
         session, query_bar, library, view = self.session, self.query_bar, self.library, self.results.view
@@ -142,9 +148,12 @@ class MainWindow(QWidget):
         self.results.try_again_wanted.connect(self.reload)
         self.results.include_subfolders_wanted.connect(lambda: library.set_recursive(True))
         self.results.hardly_differ.connect(self._tell_whether_they_differ)
-        view.opened.connect(lambda id_: self.open_file(self._path(id_)))
+        view.opened.connect(lambda id_: self.open_file(self._path(id_), self._page(id_)))
         view.looked_at.connect(self._look)
-        view.similar_wanted.connect(lambda id_: self.find_similar(self._path(id_)))
+        view.similar_wanted.connect(lambda id_: self.find_similar(self._path(id_), page=self._page(id_)))
+        view.current_changed.connect(self._follow_with_loupe)
+        self.opener.failed.connect(self._tell_not_opened)
+        self.results.folding.toggled.connect(self._set_folding)
         model = self.results.model
         for changed in (view.current_changed, view.selection_changed, session.scored, session.failed):
             changed.connect(self._inspect_soon)
@@ -162,7 +171,7 @@ class MainWindow(QWidget):
         self.loupe.frame_wanted.connect(self._fetch_frame)
         self.loupe.stepped.connect(self._step_loupe)
         self.loupe.open_wanted.connect(self.open_file)
-        self.loupe.similar_wanted.connect(self.find_similar)
+        self.loupe.similar_wanted.connect(lambda path, page: self.find_similar(path, page=page))
         self.loupe.part_wanted.connect(self.find_similar_to_part)
         self.region_picker.picture_wanted.connect(self._fetch_region_picture)
         self.judge_bar.stop_wanted.connect(session.stop)
@@ -176,7 +185,9 @@ class MainWindow(QWidget):
         session.progressed.connect(self.judge_bar.set_progress)
         session.failed.connect(lambda _rows, _errors: self._failures_changed())
         session.listing_opened.connect(lambda listing: self._remember(listing.root))
-        session.folder_refused.connect(self._note_away)
+        session.folder_refused.connect(self._note_missing)
+        session.listing_changed.connect(self._note_change)
+        session.away_changed.connect(self._note_away)
         session.listing_opened.connect(lambda _listing: self._failures_changed())
         session.listing_finished.connect(self._failures_changed)
         session.noticed.connect(self._tell)
@@ -202,6 +213,7 @@ class MainWindow(QWidget):
         self.menu.addSeparator()
         self._library_action = action(self.tr("Library"), ["F9"], self._toggle_library, checkable=True)
         self._inspector_action = action(self.tr("Inspector"), ["F10"], self._toggle_inspector, checkable=True)
+        self._folding_action = action(self.tr("Fold duplicates"), [], self._set_folding, checkable=True)
         themes = self.menu.addMenu(self.tr("Appearance"))
         group = QActionGroup(self)
         modes: tuple[tuple[theme.Mode, str], ...] = (
@@ -218,6 +230,7 @@ class MainWindow(QWidget):
         self.menu.addSeparator()
         action(self.tr("Judges and models …"), ["Ctrl+J"], self.show_models)
         action(self.tr("Files that can't be scored …"), [], self.show_failures)
+        action(self.tr("What is kept …"), [], self.show_storage)
         self.menu.addSeparator()
         action(self.tr("Quit"), ["Ctrl+Q"], self.close)
         action(self.tr("Go to the query"), ["Ctrl+L"], self._go_to_query, listed=False)
@@ -270,6 +283,8 @@ class MainWindow(QWidget):
         self.inspector.setVisible(settings.inspector_shown)
         self._library_action.setChecked(settings.library_shown)
         self._inspector_action.setChecked(settings.inspector_shown)
+        self._folding_action.setChecked(settings.fold_duplicates)
+        self.results.folding.setChecked(settings.fold_duplicates)
         self.splitter.setSizes(settings.splitter or [220, 760, 300])
         self.results.cells.setValue(settings.cell_size)
         self.results.view.set_cell_size(settings.cell_size)
@@ -323,10 +338,41 @@ class MainWindow(QWidget):
         self._show_roots()
         self._save_settings()
 
-    def _note_away(self, folder: str, error: BaseException) -> None:
+    def _note_missing(self, folder: str, error: BaseException) -> None:
         if isinstance(error, FolderMissing):
             self._away.add(folder)
             self._show_roots()
+
+    def _note_away(self, is_away: bool) -> None:
+        """The open folder can't be reached any more, or can again."""
+        assert self.session.listing is not None
+        root = self.session.listing.root
+        if is_away:
+            self._away.add(root)
+            text = self.tr("{name} is not connected. You see what was there the last time; scores are kept.")
+            self.notice.say("away", text.format(name=_name_of(root)), (self.tr("Try again"), self.reload))
+        else:
+            self._away.discard(root)
+            self.notice.withdraw("away")
+        self._show_roots()
+        self._failures_changed()
+        self._inspect_soon()
+        if self.loupe.isVisible():
+            self._follow_with_loupe(self.results.view.current_id)
+
+    def _why_away(self) -> str:
+        """Why no file of the open folder can be opened; empty if they can."""
+        listing = self.session.listing
+        if listing is None or not self.session.away:
+            return ""
+        text = self.tr("{name} is not connected. Connect it to see the file itself.")
+        return text.format(name=_name_of(listing.root))
+
+    def _note_change(self, change: Changed | Gone) -> None:
+        self._failures_changed()
+        self._inspect_soon()
+        if self.loupe.isVisible() and self.results.view.current_id in change.rows:
+            self._follow_with_loupe(self.results.view.current_id)
 
     def reload(self) -> None:
         """Read the open folder again."""
@@ -336,10 +382,11 @@ class MainWindow(QWidget):
     def _open(self, folder: str) -> None:
         self._folder = folder
         is_samples = folder == str(samples_folder())
-        name = self.tr("Sample library") if is_samples else str(printable(os.path.basename(folder) or folder))
+        name = self.tr("Sample library") if is_samples else _name_of(folder)
         self.setWindowTitle(f"{name} — Semblance")
         self.library.set_current(folder)
         self.inspector.clear()
+        self.notice.withdraw("away")
         self.session.open_folder(folder, recursive=self._settings.recursive)
 
     def _add_root(self, folder: str) -> None:
@@ -379,12 +426,15 @@ class MainWindow(QWidget):
         self._explainer.stop()
         self.inspector.why.forget()
 
-    def find_similar(self, path: str, region: Region | None = None) -> None:
+    def find_similar(self, path: str, region: Region | None = None, *, page: int = 0) -> None:
         """Make one file, or a part of a picture, the whole query; the aspect stays as it was chosen."""
         self.loupe.hide()
         kind = _kind_of(path)
         if kind is Kind.TEXT:
-            self.query_bar.say(self.tr("A text can't be the query yet; copy its words into the bar."))
+            self.query_bar.say(self.tr("A document can't be the query yet; copy its words into the bar."))
+            return
+        if page:
+            self.query_bar.say(self.tr("Only the first page of a picture can be the query yet."))
             return
         aspect = self.query_bar.aspect_choice.aspect()
         if kind is Kind.VIDEO:
@@ -457,6 +507,11 @@ class MainWindow(QWidget):
         assert self.session.listing is not None
         return self.session.listing.path(id_)
 
+    def _page(self, id_: int) -> int:
+        """Which page of its file it is, from 0."""
+        assert self.session.listing is not None
+        return int(self.session.listing.pages[id_])
+
     def _inspect_soon(self) -> None:
         """Not at every step of a held arrow key, nor at every score."""
         if not self._inspect_timer.isActive():
@@ -481,9 +536,9 @@ class MainWindow(QWidget):
         error = model.error_of(id_)
         return FileView(
             path=listing.path(id_),
-            name=listing.names[id_],
+            name=model.name_of(id_),
             folder=self._shown_folder(listing.folders[listing.folder[id_]]),
-            kind=listing.kind(id_),
+            kind=Kind.VIDEO if self.results.view.is_clip(id_) else listing.kind(id_),
             size=int(listing.sizes[id_]),
             modified=listing.mtimes[id_] / 1e9,
             score=model.score_of(id_),
@@ -491,6 +546,8 @@ class MainWindow(QWidget):
             ranked_total=model.counts.judged,
             error=sentence(error) if error else None,
             judge="" if self.session.ranked_by.is_builtin else judge_title(self.session.ranked_by.name),
+            page=self._page(id_),
+            away=self._why_away(),
         )
 
     def _shown_folder(self, folder: str) -> str:
@@ -500,20 +557,32 @@ class MainWindow(QWidget):
             return folder
         return self.tr("Sample library") + folder.removeprefix(samples)
 
-    def _fetch_preview(self, path: str, pixels: int) -> None:
+    def _fetch_preview(self, path: str, pixels: int, page: int) -> None:
         self._link.cancel(self._preview_job)
 
         def show(event: Event) -> None:
             if isinstance(event, Preview):
                 image = image_of(event.raster) if event.raster else None
                 for place in (self.inspector, self.loupe):
-                    place.set_preview(path, image, event.text, event.facts, event.format, event.details)
+                    place.set_preview(
+                        path,
+                        image,
+                        event.text,
+                        event.facts,
+                        event.format,
+                        event.details,
+                        page=page,
+                        kind=event.kind,
+                    )
 
         def fail(error: BaseException) -> None:
+            if self.session.away and isinstance(error, AWAY_ERRORS):
+                return  # what is shown of it stays
             for place in (self.inspector, self.loupe):
                 place.set_failure(path, sentence(error))
 
-        self._preview_job = self._link.run(MakePreview(path, min(pixels, PREVIEW_PIXELS)), show, on_error=fail)
+        request = MakePreview(path, min(pixels, PREVIEW_PIXELS), page=page)
+        self._preview_job = self._link.run(request, show, on_error=fail)
 
     def _fetch_frame(self, path: str, seconds: float) -> None:
         self._link.cancel(self._preview_job)
@@ -529,15 +598,27 @@ class MainWindow(QWidget):
         self.loupe.show_file(self._file_view(id_), self.results.view.thumbnail(id_))
 
     def _step_loupe(self, step: int) -> None:
-        view = self.results.view
-        view.move_current(step)
-        if view.current_id >= 0:
-            self._look(view.current_id)
+        self.results.view.move_current(step)  # the loupe follows
 
-    def open_file(self, path: str) -> None:
-        """In the program the system uses for it."""
-        if not QDesktopServices.openUrl(file_url(path)):
-            self.notice.say("open", self.tr("No program on this computer opens %1.").replace("%1", path))
+    def _follow_with_loupe(self, id_: int) -> None:
+        """What is current is what is large, whoever changed it: an arrow key, or a file that is gone."""
+        if not self.loupe.isVisible():
+            return
+        if id_ >= 0:
+            self._look(id_)
+        else:
+            self.loupe.hide()
+
+    def open_file(self, path: str, page: int = 0) -> None:
+        """In the program the system uses for it; a page, from 0, at that page where the program can be told."""
+        if why := self._why_away():
+            self.notice.say("away", why, (self.tr("Try again"), self.reload))
+        else:
+            self.opener.open(path, page)
+
+    def _tell_not_opened(self, path: str) -> None:
+        text = self.tr("No program on this computer opens %1.").replace("%1", str(printable(path)))
+        self.notice.say("open", text)
 
     def reveal(self, path: str) -> None:
         """In the file manager, selected where the platform can."""
@@ -557,20 +638,32 @@ class MainWindow(QWidget):
         QApplication.clipboard().setMimeData(mime)
 
     def _show_context_menu(self, place: QPoint, ids: list[int]) -> None:
-        paths = [self._path(id_) for id_ in ids]
+        paths = list(dict.fromkeys(self._path(id_) for id_ in ids))  # pages of one file are one file
+        first = ids[0]
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
         if len(paths) == 1:
-            menu.addAction(theme.icon("external"), self.tr("Open"), lambda: self.open_file(paths[0]))
+            page = self._page(first)
+            opening = menu.addAction(theme.icon("external"), self.tr("Open"), lambda: self.open_file(paths[0], page))
+            opening.setEnabled(not self.session.away)
+            opening.setToolTip(plain_tip(self._why_away()))
             similar = menu.addAction(
                 theme.icon("similar"), self.tr("Find similar"), lambda: self.find_similar(paths[0])
             )
-            similar.setEnabled(_kind_of(paths[0]) is not Kind.TEXT)
+            similar.setEnabled(_kind_of(paths[0]) is not Kind.TEXT and not page)
             part = menu.addAction(
                 theme.icon("crop"), self.tr("Find similar to a part …"), lambda: self.find_similar_to_part(paths[0])
             )
-            part.setEnabled(_kind_of(paths[0]) is Kind.IMAGE)
+            part.setEnabled(_kind_of(paths[0]) is Kind.IMAGE and not page)
             menu.addAction(theme.icon("reveal"), self.tr("Show in file manager"), lambda: self.reveal(paths[0]))
+        if len(ids) == 1 and (alike := self.results.model.stack_size(first)):
+            fold = self.tr("Fold these %1") if self.results.model.is_unfolded(first) else self.tr("Unfold these %1")
+            menu.addAction(
+                theme.icon("stack"),
+                fold.replace("%1", QLocale().toString(alike)),
+                lambda: self.results.view.toggle_stack(first),
+            )
         copy = self.tr("Copy path") if len(paths) == 1 else self.tr("Copy %n paths", "", len(paths))
         menu.addAction(theme.icon("copy"), copy, lambda: self.copy_paths(paths))
         menu.popup(place)
@@ -578,16 +671,28 @@ class MainWindow(QWidget):
     # --- what failed -----------------------------------------------------------------------------
 
     def _failures_changed(self) -> None:
-        self.judge_bar.set_failures(len(self.session.failures) + len(self.session.unlisted))
+        self.judge_bar.set_failures(len(self._failed_files()) + len(self.session.unlisted))
         if self.failures and self.failures.isVisible():
             self.failures.set_failures(self._failure_list())
 
-    def _failure_list(self) -> list[tuple[str, str]]:
-        listing = self.session.listing
-        folders = [(str(folder.error.data["path"]), sentence(folder.error)) for folder in self.session.unlisted]
+    def _failed_files(self) -> dict[int, MediaError]:
+        """By row. While the folder is away, that nothing can be read there is no file's failure."""
+        failures = self.session.failures
+        if not self.session.away:
+            return failures
+        return {row: error for row, error in failures.items() if not isinstance(error, AWAY_ERRORS)}
+
+    def _failure_list(self) -> list[Failure]:
+        from desktop.failures_panel import Failure  # only once its panel is shown
+
+        listing, model = self.session.listing, self.results.model
+        folders = [Failure(str(folder.error.data["path"]), sentence(folder.error)) for folder in self.session.unlisted]
         if listing is None:
             return folders
-        return folders + [(listing.path(row), sentence(error)) for row, error in self.session.failures.items()]
+        return folders + [
+            Failure(listing.path(row), sentence(error), model.page_of(row))
+            for row, error in self._failed_files().items()
+        ]
 
     def show_failures(self) -> None:
         if self.failures is None:
@@ -598,6 +703,15 @@ class MainWindow(QWidget):
         self.failures.set_failures(self._failure_list())
         self.failures.show()
         self.failures.raise_()
+
+    def show_storage(self) -> None:
+        """The panel of what the program keeps."""
+        if self.storage is None:
+            from desktop.storage_panel import StoragePanel  # not needed to show the window
+
+            self.storage = StoragePanel(self._link, self)
+        self.storage.show()
+        self.storage.raise_()
 
     def show_models(self) -> None:
         """The panel over the judge's chip."""
@@ -642,6 +756,11 @@ class MainWindow(QWidget):
     def _toggle_inspector(self, shown: bool) -> None:
         self._settings.inspector_shown = shown
         self.inspector.setVisible(shown)
+
+    def _set_folding(self, folded: bool) -> None:
+        self._settings.fold_duplicates = folded
+        self._folding_action.setChecked(folded)
+        self.results.folding.setChecked(folded)
 
     def _set_theme(self, mode: theme.Mode) -> None:
         self._settings.theme = mode
@@ -701,6 +820,10 @@ def _copied(mime: QMimeData) -> QMimeData:
 def _kind_of(path: str) -> Kind | None:
     form = format_of(path)
     return form.kind if form else None
+
+
+def _name_of(folder: str) -> str:
+    return str(printable(os.path.basename(folder) or folder))
 
 
 def _inside(folder: str, root: str) -> bool:

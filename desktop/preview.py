@@ -44,6 +44,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFrame,
     QGestureEvent,
+    QHBoxLayout,
     QLabel,
     QPinchGesture,
     QPlainTextEdit,
@@ -53,7 +54,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import Facts, Kind
+from core import Facts, Kind, format_of
 from core.errors import printable
 from desktop import theme
 from desktop.clip_controls import ClipControls
@@ -89,10 +90,24 @@ class FileView:
     """The sentence that says why it can't be scored."""
     judge: str = ""
     """The model that scored it; empty if it was the built-in matcher."""
+    page: int = 0
+    """Which page of its file it is, from 0."""
+    away: str = ""
+    """The sentence that says that its folder can't be reached; empty if it can."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is a text to read, without a page that could be looked at."""
+        form = format_of(self.path)
+        return self.kind is Kind.TEXT and not (form is not None and form.has_pages)
 
     def same_content(self, other: FileView | None) -> bool:
         """Whether a preview made for `other` is one of this file."""
-        return other is not None and (self.path, self.size, self.modified) == (other.path, other.size, other.modified)
+        return other is not None and self._content == other._content
+
+    @property
+    def _content(self) -> tuple[str, int, int, float]:
+        return self.path, self.page, self.size, self.modified
 
 
 def rank_text(file: FileView, locale: QLocale) -> str:
@@ -471,12 +486,12 @@ class _TextView(QPlainTextEdit):
 
     CHARACTERS = 72
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, name: str) -> None:
         super().__init__(parent)
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFont(theme.normal())
-        self.setAccessibleName(self.tr("Text of the file"))
+        self.setAccessibleName(name)
         self.setStyleSheet("QPlainTextEdit { border: none; }")
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.document().setDocumentMargin(0)
@@ -547,15 +562,22 @@ class _Screen(QWidget):
         self.video.setGeometry(fitted)
 
 
-class PreviewPane(QWidget):
-    """Shows one file large: a picture, a clip's frames and the clip itself, a text, or why there is nothing to see."""
+PAGE_DETAIL = 2
+"""How many times the pixels that its facts say a page is drawn with for the eye: it has no pixels of its own."""
 
-    preview_wanted = Signal(object, int)
-    """Path (str) and the longest side in pixels; answer with `set_preview` or `set_failure`."""
+
+class PreviewPane(QWidget):
+    """Shows one file large: a picture, a clip's frames and the clip itself, a page, a text, or why there is nothing
+    to see."""
+
+    preview_wanted = Signal(object, int, int)
+    """Path (str), the longest side in pixels, and the page, from 0; answer with `set_preview` or `set_failure`."""
     frame_wanted = Signal(object, float)
     """Path (str) and seconds; answer with `set_frame`."""
 
     SCRUB_MILLISECONDS = 40
+    BESIDE_FROM = 960
+    """From this width on, a page's text stands beside it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -570,10 +592,18 @@ class PreviewPane(QWidget):
 
         self.picture = PictureView(self)
         self.picture.detail_wanted.connect(self._ask_for)
-        self.text = _TextView(self)
+        self.text = _TextView(self, self.tr("Text of the file"))
+        self.page_text = _TextView(self, self.tr("Text of the page"))
+        self.page_text.setFixedWidth(380)
+        self._leaf = QWidget(self)
+        leaf = QHBoxLayout(self._leaf)
+        leaf.setContentsMargins(0, 0, 0, 0)
+        leaf.setSpacing(0)
+        leaf.addWidget(self.picture, 1)
+        leaf.addWidget(self.page_text)
         self._failure = _FailurePage(self)
         self._pages = QStackedLayout()
-        for page in (self.picture, self.text, self._failure):
+        for page in (self._leaf, self.text, self._failure):
             self._pages.addWidget(page)
         self.controls = ClipControls(self)
         self.controls.hide()
@@ -599,36 +629,71 @@ class PreviewPane(QWidget):
 
     def show_file(self, file: FileView, thumbnail: QImage | None = None) -> None:
         """Show a file, its thumbnail standing in while the large preview is asked for."""
-        if self._file is not None and file.same_content(self._file) and file.error == self._file.error:
-            self._file = file  # only its place in the ranking is new
+        if (
+            self._file is not None
+            and file.same_content(self._file)
+            and ((file.error, file.away) == (self._file.error, self._file.away))
+        ):
+            self._file = replace(file, kind=self._file.kind)  # only its place in the ranking is new
             return
         self._forget()
         self._file = file
+        if file.away:
+            self._say_trouble(file.away)
         self.picture.setAccessibleName(self.tr("Preview of {name}").format(name=printable(file.name)))
         if file.error is not None:
             self.set_failure(file.path, file.error)
             return
-        self._pages.setCurrentWidget(self.text if file.kind is Kind.TEXT else self.picture)
+        self._pages.setCurrentWidget(self.text if file.is_read and not file.away else self._leaf)
         self.picture.set_picture(thumbnail if thumbnail is not None else QImage())
-        self.controls.setVisible(file.kind is Kind.VIDEO)
+        self.controls.setVisible(file.kind is Kind.VIDEO and not file.away)
+        if file.away:
+            return
         ratio = self.devicePixelRatioF()
         self._ask_for(round(max(self.width(), self.height(), PictureView.LEAST_DETAIL) * ratio))
 
-    def set_preview(self, path: str, image: QImage | None, text: str, facts: Facts) -> None:
-        """The answer to `preview_wanted`; ignored if another file is shown by now."""
-        if self._file is None or path != self._file.path:
+    def set_preview(
+        self,
+        path: str,
+        image: QImage | None,
+        text: str,
+        facts: Facts,
+        *,
+        page: int = 0,
+        kind: Kind | None = None,
+    ) -> None:
+        """The answer to `preview_wanted`; ignored if another file, or another page, is shown by now.
+
+        `kind`: what it turned out to be, if that is not what was known beforehand: an animated picture is a clip.
+        """
+        if self._file is None or (path, page) != (self._file.path, self._file.page):
             return
+        if kind is not None and kind is not self._file.kind:
+            self._file = replace(self._file, kind=kind)
         self._facts = facts
-        if self._file.kind is Kind.TEXT:
+        if image is not None and not image.isNull():
+            is_page = self._file.kind is Kind.TEXT
+            self.page_text.setPlainText(text if is_page else "")
+            self._show_page_text()
+            detail = PAGE_DETAIL if is_page else 1
+            self.picture.set_picture(image, (facts.width * detail, facts.height * detail), keep=True)
+            self._pages.setCurrentWidget(self._leaf)
+        elif self._file.kind is Kind.TEXT:
             self.text.setPlainText(text)
             self._pages.setCurrentWidget(self.text)
-        elif image is not None and not image.isNull():
-            self.picture.set_picture(image, (facts.width, facts.height), keep=True)
-            self._pages.setCurrentWidget(self.picture)
+        self.controls.setVisible(self._file.kind is Kind.VIDEO)
         self.controls.set_duration(facts.duration)
         if self._moment is not None:
             moment, self._moment = self._moment, None
             self._go_to(moment)
+
+    def _show_page_text(self) -> None:
+        """A page's words, to select and copy, where there is room beside it."""
+        self.page_text.setVisible(self.width() >= self.BESIDE_FROM and bool(self.page_text.toPlainText()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_page_text()
 
     def show_moment(self, seconds: float) -> None:
         """Go to a moment of the clip, from its start; a clip that plays goes on from there."""
@@ -659,7 +724,11 @@ class PreviewPane(QWidget):
     def clear(self) -> None:
         """Show nothing."""
         self._forget()
-        self._pages.setCurrentWidget(self.picture)
+        self._pages.setCurrentWidget(self._leaf)
+
+    def take_focus(self) -> None:
+        """Give the keyboard to what is shown: a text scrolls, a picture zooms."""
+        (self.text if self._pages.currentWidget() is self.text else self.picture).setFocus()
 
     def file(self) -> FileView | None:
         """The file that is shown."""
@@ -670,7 +739,7 @@ class PreviewPane(QWidget):
         return self._failure.reason.text() if self._pages.currentWidget() is self._failure else ""
 
     def trouble(self) -> str:
-        """The sentence shown because a clip does not play, or nothing."""
+        """The sentence shown because a clip does not play, or the folder is away; or nothing."""
         return "" if self._trouble.isHidden() else self._trouble.text()
 
     def _forget(self) -> None:
@@ -679,15 +748,17 @@ class PreviewPane(QWidget):
         self._file, self._facts, self._asked, self._moment = None, Facts(), 0, None
         self.picture.set_picture(QImage())
         self.text.clear()
+        self.page_text.clear()
+        self.page_text.hide()
         self.controls.hide()
         self.controls.reset()
         self._trouble.hide()
 
     def _ask_for(self, pixels: int) -> None:
         # The answer may be smaller than was asked for; the same question is not put twice.
-        if self._file is not None and pixels > self._asked:
+        if self._file is not None and not self._file.away and pixels > self._asked:
             self._asked = pixels
-            self.preview_wanted.emit(self._file.path, pixels)
+            self.preview_wanted.emit(self._file.path, pixels, self._file.page)
 
     # --- clips ---------------------------------------------------------------------------------------------
 
@@ -716,7 +787,7 @@ class PreviewPane(QWidget):
         try:
             player, screen = self._new_player()
         except ImportError as error:
-            self._say_trouble(str(error))
+            self._fail_playing(str(error))
             return
         self._player, self._screen = player, screen
         self._pages.addWidget(screen)
@@ -749,16 +820,13 @@ class PreviewPane(QWidget):
         self._stop_playing()
         self.controls.set_seconds(0.0)
 
-    def _fail_playing(self, text: str) -> None:
+    def _fail_playing(self, reason: str) -> None:
         self._stop_playing()
-        self._say_trouble(text)
+        template = self.tr("The clip can't be played here ({reason}). Open shows it in your video program.")
+        self._say_trouble(template.format(reason=reason))
 
-    def _say_trouble(self, reason: str) -> None:
-        self._trouble.setText(
-            self.tr("The clip can't be played here ({reason}). Open shows it in your video program.").format(
-                reason=reason
-            )
-        )
+    def _say_trouble(self, sentence: str) -> None:
+        self._trouble.setText(sentence)
         self._trouble.show()
 
     def _stop_playing(self) -> None:
@@ -769,7 +837,7 @@ class PreviewPane(QWidget):
         player.blockSignals(True)  # what it says of its own end is not the clip's
         player.stop()
         player.setSource(QUrl())
-        self._pages.setCurrentWidget(self.picture)
+        self._pages.setCurrentWidget(self._leaf)
         self._pages.removeWidget(screen)
         screen.deleteLater()
         player.deleteLater()

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPalette, QPen, QPixmap
 from desktop.clip_controls import clock
 from desktop.results_faces import Thumb, fitted
 from desktop.results_look import BAR, OUTSET, RADIUS, Look, look_of, translucent
-from desktop.results_marks import CHECK, Marks
+from desktop.results_marks import CHECK, Marks, Pile, Sign
 
 _INSET = 3
 """Between the marks in a cell's corners and its edge."""
@@ -36,6 +36,16 @@ class CellState:
     is_clip: bool
     is_selected: bool
     is_hovered: bool
+    alike: int = 0
+    """How many files share its stack; 0 if it stands alone."""
+    is_unfolded: bool = False
+    """Whether those stand beside it."""
+    is_first: bool = True
+    """Whether it is the first of them: the one that says how many there are."""
+
+    @property
+    def pile(self) -> Pile:
+        return Pile.NONE if not self.alike else Pile.UNFOLDED if self.is_unfolded else Pile.FOLDED
 
     @property
     def is_judged(self) -> bool:
@@ -79,7 +89,9 @@ class CellPainter:
         """Draw a cell with its upper left corner at `at`; its picture with the opacity `shown`."""
         look, marks = self.look, self._marks
         x, y, is_judged = at.x(), at.y(), state.is_judged
-        ground = marks.ground(is_selected=state.is_selected, is_hovered=state.is_hovered, is_judged=is_judged)
+        ground = marks.ground(
+            is_selected=state.is_selected, is_hovered=state.is_hovered, is_judged=is_judged, pile=state.pile
+        )
         painter.drawPixmap(x - OUTSET, y - OUTSET, ground)
         picture = self._paint_picture(painter, at, state, thumb, scrub, shown)
         if scrub is not None:
@@ -90,14 +102,25 @@ class CellPainter:
             painter.drawPixmap(x + _INSET, y + _INSET, marks.badge(str(state.rank)))
         elif state.is_failed:
             painter.drawPixmap(x + _INSET, y + _INSET, marks.badge("!"))
-        if state.is_clip and thumb is not None and (look.has_caption or not state.is_hovered):  # else the name is there
+        is_clip = state.is_clip or (thumb is not None and thumb.is_clip)
+        if is_clip and thumb is not None and (look.has_caption or not state.is_hovered):  # else the name is there
             self._paint_duration(painter, at, picture, thumb.duration)
+        below = 0
+        if state.alike and state.is_first:
+            place = self.stack_badge(state.alike)
+            painter.drawPixmap(at + place.topLeft(), marks.badge(str(state.alike), Sign.STACK))
+            below = place.height() + _INSET
         if state.is_selected:
-            painter.drawPixmap(x + look.cell - CHECK - _INSET, y + _INSET, marks.check())
+            painter.drawPixmap(x + look.cell - CHECK - _INSET, y + _INSET + below, marks.check())
         if look.has_caption:
             painter.drawPixmap(x, y + look.cell + 5, marks.caption(state.name, state.written_score))
         elif state.is_hovered:
             self._paint_foot(painter, at, state)
+
+    def stack_badge(self, alike: int) -> QRect:
+        """Where in a cell it says how many files share it: what a click there unfolds or folds."""
+        size = self.look.size_of(self._marks.badge(str(alike), Sign.STACK))
+        return QRect(QPoint(self.look.cell - size.width() - _INSET, _INSET), size)
 
     def paint_focus(self, painter: QPainter, at: QPoint, is_active: bool) -> None:
         """The ring around the current cell; thin and grey while the keyboard is elsewhere."""
@@ -174,7 +197,7 @@ class CellPainter:
         painter.fillRect(mark + 1, picture.top(), 1, picture.height(), colors.text)
 
     def _paint_duration(self, painter: QPainter, at: QPoint, picture: QRect, duration: float) -> None:
-        badge = self._marks.badge(clock(duration) if duration > 0 else "", has_play_mark=True)
+        badge = self._marks.badge(clock(duration) if duration > 0 else "", Sign.PLAY)
         size = self.look.size_of(badge)
         room = picture if picture.width() >= size.width() + 8 else self.look.picture.translated(at)
         painter.drawPixmap(room.right() + 1 - size.width() - _INSET, room.bottom() + 1 - size.height() - _INSET, badge)

@@ -23,6 +23,8 @@ class Thumb:
     duration: float
     pixels: int
     """The size it was asked for; an image may be smaller, if the original is."""
+    is_clip: bool = False
+    """Whether it turned out to be a clip, as an animated picture does."""
     face: QPixmap | None = None
     """Fitted to the cell it was last drawn in."""
     look: Look | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
@@ -57,6 +57,11 @@ class Filmstrips(QObject):
         if strip is None or not strip.frames:
             return None
         return Scrub(strip.face_at(self._share, look), self._share)
+
+    def forget(self, clips: Iterable[int]) -> None:
+        """These files have changed."""
+        for clip in clips:
+            self._strips.pop(clip, None)
 
     def forget_all(self) -> None:
         """The ids mean other files from now on."""

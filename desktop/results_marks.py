@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
-from desktop.results_look import OUTSET, RADIUS, Look, translucent
+from desktop.results_look import OUTSET, RADIUS, Look, mixed, translucent
 
 CHECK = 18
 """The check mark's side."""
 _MOST = 2048
 """How many pixmaps are kept; captions and ranks are as many as there are files."""
 _MARK = 13
-"""The room of a clip's play mark in its badge."""
+"""The room of a sign in its badge."""
 
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter
+
+
+class Sign(Enum):
+    """What a badge may begin with."""
+
+    NONE = auto()
+    PLAY = auto()
+    STACK = auto()
+
+
+class Pile(Enum):
+    """How a cell is one of several that show the same."""
+
+    NONE = auto()
+    FOLDED = auto()
+    """It stands for the others: their edges show behind it."""
+    UNFOLDED = auto()
+    """It lies beside the others: one ground ties them together."""
 
 
 class Marks:
@@ -26,15 +45,16 @@ class Marks:
         self._look = look
         self._drawn: dict[tuple[object, ...], QPixmap] = {}
 
-    def ground(self, *, is_selected: bool, is_hovered: bool, is_judged: bool) -> QPixmap:
+    def ground(self, *, is_selected: bool, is_hovered: bool, is_judged: bool, pile: Pile = Pile.NONE) -> QPixmap:
         """The cell without its picture, OUTSET larger on every side; with the score bar's track if it is judged."""
         return self._once(
-            ("ground", is_selected, is_hovered, is_judged), lambda: self._ground(is_selected, is_hovered, is_judged)
+            ("ground", is_selected, is_hovered, is_judged, pile),
+            lambda: self._ground(is_selected, is_hovered, is_judged, pile),
         )
 
-    def badge(self, text: str, *, has_play_mark: bool = False) -> QPixmap:
+    def badge(self, text: str, sign: Sign = Sign.NONE) -> QPixmap:
         """A few characters on a plate that can be read over any picture."""
-        return self._once(("badge", text, has_play_mark), lambda: self._badge(text, has_play_mark))
+        return self._once(("badge", text, sign), lambda: self._badge(text, sign))
 
     def check(self) -> QPixmap:
         return self._once(("check",), self._check)
@@ -59,12 +79,15 @@ class Marks:
             made = self._drawn[key] = draw()
         return made
 
-    def _ground(self, is_selected: bool, is_hovered: bool, is_judged: bool) -> QPixmap:
+    def _ground(self, is_selected: bool, is_hovered: bool, is_judged: bool, pile: Pile) -> QPixmap:
         look, colors = self._look, self._look.colors
         made = look.blank(look.cell + 2 * OUTSET, look.cell + 2 * OUTSET)
-        made.fill(colors.base)
+        # Half the gap to each neighbour is filled too: unfolded cells of a stack lie on one band.
+        made.fill(mixed(colors.base, colors.text, 0.22) if pile is Pile.UNFOLDED else colors.base)
         painter = QPainter(made)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if pile is Pile.FOLDED:
+            self._draw_edges(painter)
         box = QRectF(OUTSET, OUTSET, look.cell, look.cell)
         painter.setPen(QPen(colors.accent, 2) if is_selected else Qt.PenStyle.NoPen)
         painter.setBrush(colors.hovered if is_hovered else colors.selected if is_selected else colors.cell)
@@ -74,13 +97,23 @@ class Marks:
         painter.end()
         return made
 
-    def _badge(self, text: str, has_play_mark: bool) -> QPixmap:
+    def _draw_edges(self, painter: QPainter) -> None:
+        """The upper edges of two more cells behind this one."""
+        colors, side = self._look.colors, self._look.cell
+        painter.setPen(Qt.PenStyle.NoPen)
+        for inset, top, share in ((12, 0, 0.14), (6, 2, 0.26)):
+            painter.setBrush(mixed(colors.cell, colors.text, share))
+            painter.drawRoundedRect(QRectF(OUTSET + inset, top, side - 2 * inset, 2 * RADIUS), 2, 2)
+        painter.setBrush(colors.base)
+        painter.drawRect(QRectF(0, OUTSET, side + 2 * OUTSET, 2 * RADIUS))  # the cell's own corners stay round
+
+    def _badge(self, text: str, sign: Sign) -> QPixmap:
         metrics = QFontMetrics(self._look.badge_font)
         height = metrics.height() + 3
-        mark = _MARK if has_play_mark else 0
+        mark = 0 if sign is Sign.NONE else _MARK
         width = max(height, metrics.horizontalAdvance(text) + mark + (10 if text else 6))
         # A re-sort brings a hundred new ranks at once: only their figures are drawn, the rest is copied.
-        plate = self._once(("plate", width, has_play_mark), lambda: self._plate(width, height, has_play_mark))
+        plate = self._once(("plate", width, sign), lambda: self._plate(width, height, sign))
         made = QPixmap(plate)
         painter = QPainter(made)
         painter.setPen(self._look.colors.text)
@@ -89,16 +122,20 @@ class Marks:
         painter.end()
         return made
 
-    def _plate(self, width: int, height: int, has_play_mark: bool) -> QPixmap:
+    def _plate(self, width: int, height: int, sign: Sign) -> QPixmap:
         made = self._look.blank(width, height)
         painter = QPainter(made)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(translucent(self._look.colors.base, 0.84))
         painter.drawRoundedRect(QRectF(0, 0, width, height), 4, 4)
-        if has_play_mark:
-            middle = height / 2
-            painter.setBrush(self._look.colors.text)
+        middle = height / 2
+        painter.setBrush(self._look.colors.text)
+        if sign is Sign.STACK:
+            for inset, top in ((2.0, -4.5), (1.0, -2.3)):
+                painter.drawRect(QRectF(5 + inset, middle + top, 8 - 2 * inset, 1.1))
+            painter.drawRoundedRect(QRectF(5, middle, 8, 4.5), 1, 1)
+        elif sign is Sign.PLAY:
             painter.drawPolygon(QPolygonF([QPointF(6, middle - 4), QPointF(6, middle + 4), QPointF(12.5, middle)]))
         painter.end()
         return made

@@ -27,9 +27,11 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from core import Kind, Listing, MediaError
+from core import Changed, Gone, Kind, Listing, MediaError
+from desktop.file_words import kind_name, paged_name
 from desktop.messages import plain_tip
 from desktop.results_order import Ids, NameOrder, best_first, newest_first
+from desktop.results_stacks import Stacks
 from desktop.score_words import score_meaning
 
 _URI_LIST = "text/uri-list"
@@ -51,10 +53,12 @@ class Sort(Enum):
 
 @dataclass(frozen=True)
 class Counts:
-    """How many files are listed, shown under the present filter, judged, and found impossible to judge."""
+    """How many files are there, shown under the present filter, folded away among those, judged, and found impossible
+    to judge."""
 
     listed: int
     shown: int
+    folded: int
     judged: int
     failed: int
 
@@ -76,6 +80,7 @@ class ResultsModel(QAbstractListModel):
         self._sort = Sort.BEST
         self._kinds = frozenset(Kind)
         self._minimum = 0.0
+        self._stacks = Stacks()
         self._open(None)
 
     def _open(self, listing: Listing | None) -> None:
@@ -90,6 +95,9 @@ class ResultsModel(QAbstractListModel):
         self.order: Ids = np.empty(0, np.int32)
         """The id at each place of the display."""
         self._errors: dict[int, MediaError] = {}
+        # By which score each is placed: its own, or, of a file that has changed, the one it had until the next comes.
+        self._placing: NDArray[np.float32] = np.empty(0, np.float32)
+        self._many_pages: set[tuple[int, str]] = set()  # folder and name of the files that have more than one
         self._positions: Ids = np.empty(0, np.int32)
         self._best: Ids = np.empty(0, np.int32)
         self._newest: Ids = np.empty(0, np.int32)
@@ -101,21 +109,32 @@ class ResultsModel(QAbstractListModel):
         self._rearranged = True
         self._names.forget()
         self._names_timer.stop()
+        self._stacks.forget()
         self._grow()
 
     def _grow(self) -> None:
         total, more = self._total, self._total - len(self.scores)
         if more <= 0:
             return
-        self.scores = np.concatenate([self.scores, np.full(more, np.nan, np.float32)])
+        self._note_pages(len(self.scores))
+        unknown = np.full(more, np.nan, np.float32)
+        self.scores = np.concatenate([self.scores, unknown])
+        self._placing = np.concatenate([self._placing, unknown])
         self.ranks = np.concatenate([self.ranks, np.zeros(more, np.int32)])
         self._positions = np.concatenate([self._positions, np.full(more, -1, np.int32)])
         nothing = np.zeros(more, np.bool_)
         self.failed = np.concatenate([self.failed, nothing])
         self._fresh = np.concatenate([self._fresh, nothing])
         self._above = np.concatenate([self._above, nothing])
+        self._stacks.cover(total)
         if self._sort is Sort.NAME and self.listing is not None:
             self._sort_names(total)
+
+    def _note_pages(self, start: int) -> None:
+        """Remember which files turn out to have a second page, from the row `start` on."""
+        assert self.listing is not None
+        for row in (start + np.flatnonzero(self.listing.pages[start:] == 1)).tolist():
+            self._many_pages.add((int(self.listing.folder[row]), self.listing.names[row]))
 
     @property
     def _total(self) -> int:
@@ -139,30 +158,61 @@ class ResultsModel(QAbstractListModel):
 
     def set_scores(self, rows: Ids, scores: NDArray[np.float32]) -> None:
         """Scores for the files `rows`, one each; NaN takes a score back. A file that was judged has not failed."""
-        self.scores[rows] = scores
+        is_there = self._present()[rows]  # what is gone may have been judged before that was known
+        rows, scores = rows[is_there], scores[is_there]
+        self.scores[rows] = self._placing[rows] = scores
         judged = rows[~np.isnan(scores)]
-        if self.failed[judged].any():
-            for row in judged[self.failed[judged]].tolist():
-                del self._errors[row]
-            self.failed[judged] = False
+        self._forgive(judged)
         self._unranked = True
         self.outdated.emit(False)
 
     def set_failed(self, rows: Ids, errors: Sequence[MediaError]) -> None:
         """The files `rows` can't be judged, each for its reason."""
-        self.scores[rows] = np.nan
+        is_there = self._present()[rows]
+        self._errors.update(
+            (row, error) for row, error, kept in zip(rows.tolist(), errors, is_there, strict=True) if kept
+        )
+        rows = rows[is_there]
+        self.scores[rows] = self._placing[rows] = np.nan
         self.failed[rows] = True
-        self._errors.update(zip(rows.tolist(), errors, strict=True))
         self._unranked = True
         self.outdated.emit(False)
 
     def clear_scores(self) -> None:
         """Another query: nothing is judged, nothing has failed."""
-        self.scores[:] = np.nan
+        self.scores[:] = self._placing[:] = np.nan
         self.failed[:] = False
         self._errors.clear()
         self._unranked = True
         self._rearrange()
+
+    def change(self, change: Changed | Gone) -> None:
+        """Files have changed, come back or gone, and the listing has taken it in.
+
+        A changed one has no score until it is judged again; until then it stands where it stood.
+        """
+        self._grow()
+        rows = change.rows
+        self.scores[rows] = np.nan
+        if isinstance(change, Gone):
+            self._placing[rows] = np.nan
+        self._forgive(rows)
+        self._newest = np.empty(0, np.int32)
+        self._unranked = True
+        self.outdated.emit(False)
+
+    def forgive(self, kinds: tuple[type[MediaError], ...]) -> None:
+        """Failures of these kinds are none any more: they were the folder's, not the files'."""
+        rows = [row for row, error in self._errors.items() if isinstance(error, kinds)]
+        if rows:
+            self._forgive(np.array(rows, np.int32))
+            self._unranked = True
+            self.outdated.emit(False)
+
+    def _forgive(self, rows: Ids) -> None:
+        for row in rows[self.failed[rows]].tolist():
+            del self._errors[row]
+        self.failed[rows] = False
 
     @property
     def sort_mode(self) -> Sort:
@@ -196,6 +246,57 @@ class ResultsModel(QAbstractListModel):
             self._minimum = score
             self._rearrange()
 
+    @property
+    def is_folding(self) -> bool:
+        """Whether files that show the same share a cell."""
+        return self._stacks.is_on
+
+    def set_folding(self, is_on: bool) -> None:
+        if is_on != self._stacks.is_on:
+            self._stacks.is_on = is_on
+            self._rearrange()
+
+    def set_stacks(self, stacks: Ids) -> None:
+        """By row, the first row of its stack: the files that show the same, or nearly."""
+        self._stacks.tell(stacks)
+        self.outdated.emit(False)
+
+    def stack_size(self, id_: int) -> int:
+        """How many files of those shown share this one's stack; 0 if it stands alone."""
+        return int(self._stacks.sizes(np.array([id_], np.int32))[0])
+
+    def is_unfolded(self, id_: int) -> bool:
+        """Whether the stack that the file is in is unfolded."""
+        return bool(self._stacks.are_open(np.array([id_], np.int32))[0])
+
+    def stack_columns(self, places: range) -> tuple[Ids, Mask, Mask]:
+        """Of the files at these places: how many share the stack (0: it stands alone), whether that is unfolded, and
+        whether the file is the first of it that is shown."""
+        ids = self.order[places.start : places.stop]
+        before = self.order[np.arange(places.start, places.stop) - 1]
+        begins = self._stacks.differ(ids, before)
+        begins[: 1 if places.start == 0 else 0] = True
+        return self._stacks.sizes(ids), self._stacks.are_open(ids), begins
+
+    def stack_mates(self, id_: int) -> Ids:
+        """All files of the stack that this one is in, shown or not."""
+        return self._stacks.mates(id_, np.arange(len(self.scores), dtype=np.int32))
+
+    def toggle_stack(self, id_: int) -> int:
+        """Unfold the stack that a file is in, or fold it again; nothing before its first file moves. Returns that."""
+        mates = self._stacks.mates(id_, self.order)
+        leader = int(mates[0])
+        is_open = self._stacks.toggle(leader)
+        ideal = self._ideal()
+        rest = self.order[~np.isin(self.order, mates[1:])]
+        if is_open:
+            inside = self._stacks.mates(leader, ideal)
+            place = int(np.flatnonzero(rest == leader)[0]) + 1
+            rest = np.concatenate([rest[:place], inside[inside != leader], rest[place:]])
+        self._stacks.fold(ideal)
+        self._place(rest)
+        return leader
+
     def _rearrange(self) -> None:
         self._rearranged = True
         self.outdated.emit(True)
@@ -213,13 +314,13 @@ class ResultsModel(QAbstractListModel):
         What belongs before the middle one of the held block stands above it, the rest below; the middle and not
         an end, so that one file judged very differently from its neighbours doesn't turn the list over. The number
         above is a multiple of `columns`, so that the block keeps its place in the rows of a grid; the last few wait
-        directly below. A held file that the filter would now hide stays until the hold ends.
+        directly below. A held file that the filter would now hide stays until the hold ends; one that is gone goes.
 
         Returns how many files belong above that did not when the hold began and have not been on the screen
         since (`note_seen`). `held` must start at a multiple of `columns`. An arrangement that the person
         asked for meanwhile ends the hold.
         """
-        ideal = self._ideal()
+        ideal = self._stacks.fold(self._ideal())
         if held is None or self._rearranged or not len(held):
             self._rearranged = False
             self._fresh[:] = False
@@ -229,6 +330,8 @@ class ResultsModel(QAbstractListModel):
         if held.start % columns:
             raise ValueError(f"a block held in {columns} columns can't start at place {held.start}")
         block = self.order[held.start : held.stop]
+        block = block[self._present()[block]]
+        ideal = self._stacks.led_by(ideal, block)
         is_held = np.zeros(len(self.scores), np.bool_)
         is_held[block] = True
         rest, places = ideal[~is_held[ideal]], np.flatnonzero(is_held[ideal])
@@ -260,9 +363,9 @@ class ResultsModel(QAbstractListModel):
         by_kind = np.zeros(len(Kind), np.bool_)
         by_kind[[int(kind) for kind in self._kinds]] = True
         kinds = self.listing.kinds[: len(self.scores)] if self.listing is not None else np.empty(0, np.uint8)
-        shown = by_kind[kinds]
+        shown = by_kind[kinds] & self._present()
         if self._minimum > 0:
-            shown &= self.scores >= self._minimum  # NaN is not
+            shown &= self._placing >= self._minimum  # NaN is not
         if self._sort is Sort.BEST:
             shown &= ~self.failed
             waiting = np.flatnonzero(shown & (self.ranks == 0)).astype(np.int32)
@@ -270,11 +373,19 @@ class ResultsModel(QAbstractListModel):
         base = self._by_name() if self._sort is Sort.NAME else self._by_date()
         return base[shown[base]]
 
+    def is_present(self, id_: int) -> bool:
+        """Whether the file is still there, as far as is known."""
+        return self.listing is not None and not self.listing.gone[id_]
+
+    def _present(self) -> Mask:
+        """By id: whether the file is still there."""
+        return ~self.listing.gone[: len(self.scores)] if self.listing is not None else np.empty(0, np.bool_)
+
     def _rank(self) -> None:
-        judged = np.flatnonzero(~np.isnan(self.scores)).astype(np.int32)
-        if not self.finds_something:
+        judged = np.flatnonzero(~np.isnan(self._placing)).astype(np.int32)
+        if not (self._placing > 0).any():  # nothing was found: none is better than another
             judged = judged[:0]
-        self._best = best_first(judged, self.scores[judged])
+        self._best = best_first(judged, self._placing[judged])
         self.ranks[:] = 0
         self.ranks[self._best] = np.arange(1, len(self._best) + 1, dtype=np.int32)
         self._unranked = False
@@ -360,9 +471,16 @@ class ResultsModel(QAbstractListModel):
         return self._errors.get(id_)
 
     def name_of(self, id_: int) -> str:
-        """The file's name, fit for the window: bytes that are no text become �."""
+        """The file's name, fit for the window, with its page where the file has several."""
         assert self.listing is not None
-        return os.fsencode(self.listing.names[id_]).decode("utf-8", "replace")
+        return paged_name(self.listing.names[id_], self.page_of(id_))
+
+    def page_of(self, id_: int) -> int | None:
+        """Which page of its file it is, from 1; None if it is a whole file."""
+        assert self.listing is not None
+        page, name = int(self.listing.pages[id_]), self.listing.names[id_]
+        is_paged = page > 0 or (int(self.listing.folder[id_]), name) in self._many_pages
+        return page + 1 if is_paged else None
 
     def kind_of(self, id_: int) -> Kind:
         assert self.listing is not None
@@ -377,7 +495,9 @@ class ResultsModel(QAbstractListModel):
     @property
     def counts(self) -> Counts:
         judged = int(np.count_nonzero(~np.isnan(self.scores)))
-        return Counts(self._total, len(self.order), judged, int(np.count_nonzero(self.failed)))
+        listed = self.listing.present if self.listing is not None else 0
+        folded = self._stacks.hidden
+        return Counts(listed, len(self.order) + folded, folded, judged, int(np.count_nonzero(self.failed)))
 
     # --- the list that Qt sees -------------------------------------------------------------------------
 
@@ -411,23 +531,36 @@ class ResultsModel(QAbstractListModel):
 
     def _tip(self, id_: int) -> str:
         assert self.listing is not None
-        path = os.fsencode(self.listing.relative_path(id_)).decode("utf-8", "replace")
+        path = paged_name(self.listing.relative_path(id_), self.page_of(id_))
         score, error = self.score_of(id_), self._errors.get(id_)
         if error is not None:
             path = f"{path}\n{self._words(error)}"
         elif score is not None:
             path = f"{path}\n{score:.2f}: {score_meaning(score, by_model=self.by_model)}"
+        if stack := self._stack_words(id_):
+            path = f"{path}\n{stack}"
         return plain_tip(path)
 
+    def _stack_words(self, id_: int) -> str:
+        size = self.stack_size(id_)
+        if not size:
+            return ""
+        if self.is_unfolded(id_):
+            return self.tr("One of {count} alike. S folds them.").format(count=size)
+        return self.tr(
+            "Stands for {count} alike; what is done with it is done with this one alone. S unfolds them."
+        ).format(count=size)
+
     def _spoken(self, id_: int) -> str:
-        kind = {Kind.IMAGE: self.tr("picture"), Kind.VIDEO: self.tr("clip"), Kind.TEXT: self.tr("text")}
-        parts = [self.name_of(id_), kind[self.kind_of(id_)]]
+        parts = [self.name_of(id_), kind_name(self.kind_of(id_)).lower()]
         score, rank, error = self.score_of(id_), self.rank_of(id_), self._errors.get(id_)
         if error is not None:
             parts.append(self._words(error))
         elif score is not None:
             place = [] if rank is None else [self.tr("rank {rank}").format(rank=rank)]
             parts = [*place, self.tr("score {score:.2f}").format(score=score), *parts]
+        if stack := self._stack_words(id_):
+            parts.append(stack)
         return ", ".join(parts)
 
     # --- dragging out ----------------------------------------------------------------------------------
@@ -455,10 +588,12 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~\0-]")
 
 
 def _addresses(listing: Listing, ids: Sequence[int]) -> bytes:
-    """The files as text/uri-list; names keep their bytes, even those that are no text."""
+    """The files as text/uri-list, each once however many of its pages are meant; names keep their bytes, even those
+    that are no text."""
     folders = [Path(folder).as_uri().encode() for folder in listing.folders]
     # All names at once, apart by the one byte that no name holds: a tenth of the time that one by one takes.
     names = os.fsencode("\0".join([listing.names[id_] for id_ in ids]))
     quoted = _UNSAFE.sub(lambda byte: b"%%%02X" % ord(byte[0]), names).split(b"\0")
     inside = listing.folder[np.asarray(ids, np.int64)].tolist()
-    return b"".join([b"%b/%b\r\n" % (folders[folder], name) for folder, name in zip(inside, quoted, strict=True)])
+    lines = [b"%b/%b\r\n" % (folders[folder], name) for folder, name in zip(inside, quoted, strict=True)]
+    return b"".join(dict.fromkeys(lines))

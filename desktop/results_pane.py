@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import Event, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade, Understood
-from core.errors import EngineStopped, MediaError, SemblanceError, printable
+from core import Changed, Event, Gone, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade, Understood
+from core.errors import EngineStopped, FileUnreadable, FileVanished, MediaError, SemblanceError, printable
 from desktop import theme
 from desktop.engine_thread import EngineLink
 from desktop.images import image_of
@@ -36,6 +36,8 @@ from desktop.session import Phase, Session
 
 FILMSTRIP_FRAMES, FILMSTRIP_PIXELS = 12, 512
 HISTOGRAM_BINS = 48
+AWAY_ERRORS: tuple[type[MediaError], ...] = (FileVanished, FileUnreadable)
+"""What every file says while its folder can't be reached; then it says nothing of the file."""
 STATE_MS = 100
 """How often, at most, the counts and the histogram follow the grid."""
 
@@ -60,6 +62,7 @@ class ResultsPane(QWidget):
         self._state_timer.setInterval(STATE_MS)
         self._state_timer.timeout.connect(self._show_state)
         self._refused: BaseException | None = None
+        self._hardly_differ = False
         self.model = ResultsModel(self, words=sentence)
         self.view = ResultsView(self)
         self.view.reduced_motion = True
@@ -85,7 +88,7 @@ class ResultsPane(QWidget):
         for kind, name, icon in (
             (Kind.IMAGE, self.tr("Pictures"), "picture"),
             (Kind.VIDEO, self.tr("Clips"), "clip"),
-            (Kind.TEXT, self.tr("Texts"), "text"),
+            (Kind.TEXT, self.tr("Documents"), "text"),
         ):
             button = QToolButton(self)
             button.setIcon(theme.icon(icon))
@@ -95,6 +98,13 @@ class ResultsPane(QWidget):
             button.setToolTip(self.tr("Show %1").replace("%1", name.lower()))
             button.setAccessibleName(self.tr("Show %1").replace("%1", name.lower()))
             self.kinds[kind] = button
+        self.folding = QToolButton(self)
+        self.folding.setIcon(theme.icon("stack"))
+        self.folding.setCheckable(True)
+        self.folding.setChecked(True)
+        self.folding.setAutoRaise(True)
+        self.folding.setToolTip(self.tr("Fold duplicates: files that show the same, or nearly, share one cell"))
+        self.folding.setAccessibleName(self.tr("Fold duplicates"))
         self.cells = _SizeSlider(self)
         self.cells.setRange(MIN_CELL, MAX_CELL)
         self.cells.setPageStep(32)
@@ -107,9 +117,11 @@ class ResultsPane(QWidget):
         header.addWidget(self._count, 1)
         for button in self.kinds.values():
             header.addWidget(button)
-        header.addSpacing(8)
+        header.addSpacing(4)
+        header.addWidget(self.folding)
+        header.addSpacing(4)
         header.addWidget(self.sort)
-        header.addSpacing(8)
+        header.addSpacing(4)
         header.addWidget(self.cells)
         self._on_order = ElidedLabel(self)
         self._on_order.setFont(theme.small())
@@ -144,6 +156,9 @@ class ResultsPane(QWidget):
         session.ranking_started.connect(self._start_ranking)
         session.scored.connect(self._set_scores)
         session.failed.connect(self._set_failed)
+        session.listing_changed.connect(self._change)
+        session.away_changed.connect(self._note_away)
+        session.stacked.connect(self.model.set_stacks)
         session.understood.connect(self._show_understood)
         session.phase_changed.connect(self._phase_changed)
         view.thumbnails_wanted.connect(self._fetch_thumbnails)
@@ -156,6 +171,7 @@ class ResultsPane(QWidget):
         self.sort.currentIndexChanged.connect(lambda _: self.model.set_sort_mode(self.sort.currentData()))
         for button in self.kinds.values():
             button.toggled.connect(self._set_kinds)
+        self.folding.toggled.connect(self.model.set_folding)
         self.score_filter.minimum_changed.connect(self.model.set_minimum)
 
     # --- following the session -------------------------------------------------------------------
@@ -175,6 +191,16 @@ class ResultsPane(QWidget):
             self.view.apply_order()  # the first files at once; an empty grid would be taken for an empty folder
         self._show_state()
 
+    def _change(self, change: Changed | Gone) -> None:
+        self.view.note_change(change)
+        self.model.change(change)
+
+    def _note_away(self, is_away: bool) -> None:
+        self.model.forgive(AWAY_ERRORS)
+        if not is_away:
+            self.view.retry_thumbnails()
+        self._show_state()
+
     def _refuse_folder(self, _folder: str, error: BaseException) -> None:
         self._refused = error
         self._show_state()
@@ -189,6 +215,7 @@ class ResultsPane(QWidget):
         self.score_filter.set_minimum(0.0)
         self._choose_sort(Sort.BEST)
         self.view.release()
+        self._hardly_differ = False
         self.hardly_differ.emit(False)
         self._show_state()
 
@@ -196,6 +223,9 @@ class ResultsPane(QWidget):
         self.model.set_scores(rows, scores)
 
     def _set_failed(self, rows: list[int], errors: list[MediaError]) -> None:
+        if self._session.away:
+            told = [(row, error) for row, error in zip(rows, errors, strict=True) if not isinstance(error, AWAY_ERRORS)]
+            rows, errors = [row for row, _ in told], [error for _, error in told]
         self.model.set_failed(np.array(rows, np.int32), errors)
 
     def _phase_changed(self, phase: Phase) -> None:
@@ -204,8 +234,9 @@ class ResultsPane(QWidget):
             self._choose_sort(Sort.NEWEST)
         if phase is Phase.NONE or (phase is not Phase.RUNNING and not self._on_order.text()):
             self._on_order.hide()
-        if phase is Phase.FINISHED:
-            self.hardly_differ.emit(self._scores_hardly_differ())
+        if phase is Phase.FINISHED and self._hardly_differ != (hardly := self._scores_hardly_differ()):
+            self._hardly_differ = hardly  # a ranking finishes anew whenever the folder changes: told only once
+            self.hardly_differ.emit(hardly)
         self._show_state()
 
     def _scores_hardly_differ(self) -> bool:
@@ -256,6 +287,8 @@ class ResultsPane(QWidget):
             text = self.tr("1 result") if counts.shown == 1 else self.tr("%1 results").replace("%1", shown)
         else:
             text = self.tr("1 file") if counts.shown == 1 else self.tr("%1 files").replace("%1", shown)
+        if counts.folded:
+            text += " · " + self.tr("%1 duplicates folded").replace("%1", locale.toString(counts.folded))
         if counts.failed:
             failed = self.tr("%1 can't be scored") if ranked else self.tr("%1 can't be read")
             text += " · " + failed.replace("%1", locale.toString(counts.failed))
@@ -293,14 +326,14 @@ class ResultsPane(QWidget):
             self._say(self.tr("Looking through the folder …"))
         elif listed == 0 and not listing.recursive:
             self._say(
-                self.tr("No pictures, clips or texts here"),
+                self.tr("No pictures, clips or documents here"),
                 self.tr("There may be some in the folders inside."),
                 self.tr("Include subfolders"),
                 self.include_subfolders_wanted.emit,
             )
         elif listed == 0:
             self._say(
-                self.tr("No pictures, clips or texts here"),
+                self.tr("No pictures, clips or documents here"),
                 self.tr("Choose another folder, or drop one here."),
                 self.tr("Add folder …"),
                 self.add_folder_wanted.emit,
@@ -364,6 +397,8 @@ class ResultsPane(QWidget):
     def _thumbnail_made(self, event: Event, pixels: int) -> None:
         if not isinstance(event, ThumbnailMade):
             return
+        if self._session.away and isinstance(event.error, AWAY_ERRORS):
+            return  # it is not the file's fault: its cell stays flat until the folder is back
         if event.thumbnail is None:
             self.view.set_thumbnail(event.row, QImage())
             if event.error is not None:
@@ -376,6 +411,7 @@ class ResultsPane(QWidget):
             event.thumbnail.text,
             event.thumbnail.facts.duration,
             pixels,
+            is_clip=event.thumbnail.kind is Kind.VIDEO,
         )
 
     def _fetch_filmstrip(self, id_: int) -> None:

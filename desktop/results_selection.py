@@ -59,6 +59,11 @@ class Selection:
         self._mask[array] = True
         self._count = int(np.count_nonzero(self._mask))
 
+    def remove(self, ids: Ids) -> None:
+        """Take these out, if they are selected."""
+        self._mask[ids[ids < len(self._mask)]] = False
+        self._count = int(np.count_nonzero(self._mask))
+
     def toggle(self, id_: int) -> None:
         """Select a file or take it out again; a stretch starts at it from now on."""
         self._cover(np.array([id_], np.int32))

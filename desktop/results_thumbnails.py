@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -55,13 +55,13 @@ class Thumbnails(QObject):
     def get(self, id_: int) -> Thumb | None:
         return self._kept.get(id_)
 
-    def put(self, id_: int, image: QImage, text: str, duration: float, pixels: int) -> None:
+    def put(self, id_: int, image: QImage, text: str, duration: float, pixels: int, *, is_clip: bool = False) -> None:
         """Keep what there is to show of a file: a picture, or a text's first lines; neither if nothing can be.
 
         `pixels` is the size it was asked for (0: the size last asked for).
         """
         old = self._kept.get(id_)
-        thumb = Thumb(image, text, duration, pixels or self._asked[1])
+        thumb = Thumb(image, text, duration, pixels or self._asked[1], is_clip)
         if old is not None:
             thumb.face = old.face  # until the better one is fitted
         self._kept.put(id_, thumb)
@@ -73,6 +73,26 @@ class Thumbnails(QObject):
                 self._motion.hide(id_)  # until it is fitted
         self._kept.trim(visible)
         self._fit_timer.start()
+
+    def outdate(self, ids: Iterable[int]) -> None:
+        """These files have changed: what is kept is shown until the new one comes."""
+        for id_ in ids:
+            thumb = self._kept.get(id_)
+            if thumb is None:
+                continue
+            if thumb.image.isNull():
+                self._kept.drop(id_)
+            else:
+                thumb.pixels = 0
+        self._asked = ([], self._asked[1])
+        self.ask_soon()
+
+    def retry(self) -> None:
+        """Ask again for those that nothing could be shown of, and for those that never came."""
+        for id_ in self._kept.empty():
+            self._kept.drop(id_)
+        self._asked = ([], self._asked[1])
+        self.ask_soon()
 
     def forget_all(self) -> None:
         """The ids mean other files from now on: what was asked for is not wanted any more."""
@@ -144,6 +164,14 @@ class ThumbCache:
         old = self._thumbs.pop(id_, None)
         self._cost += thumb.cost - (old.cost if old is not None else 0)
         self._thumbs[id_] = thumb
+
+    def drop(self, id_: int) -> None:
+        thumb = self._thumbs.pop(id_, None)
+        self._cost -= thumb.cost if thumb is not None else 0
+
+    def empty(self) -> list[int]:
+        """Those that there is nothing to show of."""
+        return [id_ for id_, thumb in self._thumbs.items() if thumb.is_empty]
 
     def set_face(self, thumb: Thumb, face: QPixmap, look: Look) -> None:
         """Of a thumbnail in here; it costs more with it."""

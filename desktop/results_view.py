@@ -43,7 +43,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 
-from core import Kind
+from core import Changed, Gone, Kind
 from desktop.results_cells import CellPainter, CellState
 from desktop.results_filmstrips import Filmstrips
 from desktop.results_grid import Grid, Page
@@ -125,7 +125,9 @@ class ResultsView(QAbstractItemView):
 
     def _set_up(self) -> None:
         self.setAccessibleName(self.tr("Results"))
-        self.setAccessibleDescription(self.tr("Enter opens, Space shows large, F finds similar ones"))
+        self.setAccessibleDescription(
+            self.tr("Enter opens, Space shows large, F finds similar ones, S unfolds and folds duplicates")
+        )
         self.verticalScrollBar().setAccessibleName(self.tr("Scroll the results"))
         self.setFrameShape(QAbstractItemView.Shape.NoFrame)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -212,9 +214,44 @@ class ResultsView(QAbstractItemView):
             self._apply_held()
         self._settle()
 
+    def note_change(self, change: Changed | Gone) -> None:
+        """Files have changed or gone; the model has taken it in. What is current goes on beside one that is gone."""
+        if isinstance(change, Gone):
+            self._let_go_of(change.rows)
+        else:
+            rows = change.rows.tolist()
+            self._filmstrips.forget(rows)
+            self._thumbnails.outdate(rows)
+
+    def _let_go_of(self, gone: NDArray[np.int32]) -> None:
+        if self._press is not None and self._press.id in gone:
+            self._press = None
+        before = len(self._selection)
+        self._selection.remove(gone)
+        if self.current_id in gone:
+            # Without scrolling: what the person looks at may be elsewhere.
+            self._selection.current = self._neighbour(gone)
+            self.current_changed.emit(self.current_id)
+        if len(self._selection) != before:
+            self.selection_changed.emit(len(self._selection))
+        self._note_engagement()
+        self.viewport().update()
+
+    def _neighbour(self, gone: NDArray[np.int32]) -> int:
+        """The nearest file after the current one that stays, else the nearest before it; -1 if none does."""
+        order, place = self._results.order, self._current_place
+        if place is None:
+            return -1
+        stays = np.flatnonzero(~np.isin(order, gone))
+        if not len(stays):
+            return -1
+        after = int(np.searchsorted(stays, place))
+        return int(order[stays[min(after, len(stays) - 1)]])
+
     def _apply_held(self) -> None:
         model, visible, offset = self._results, self._page.visible, self._offset
-        lead = self._id_at(visible.start) if visible else -1
+        # The first that stays: it comes to where the first was.
+        lead = next((id_ for id_ in self._ids(visible) if model.is_present(id_)), -1)
         better = model.resort(visible, self._grid.columns)
         place = model.position_of(lead)
         self._relayout()
@@ -235,6 +272,21 @@ class ResultsView(QAbstractItemView):
             if self._current_place is not None:
                 self._show_place(self._current_place)
         self._motion.glide(before, self._places_on_screen())
+
+    def toggle_stack(self, id_: int) -> None:
+        """Unfold the stack that a file is in, or fold it, in place; of one that is folded only its first file stays
+        selected."""
+        leader = self._results.toggle_stack(id_)
+        self._relayout()
+        if not self._results.is_unfolded(leader):
+            mates = self._results.stack_mates(leader)
+            if self._selection.marks(mates).any():
+                self._selection.remove(mates)
+                self._selection.add([leader])
+                self.selection_changed.emit(len(self._selection))
+            if self.current_id in mates:
+                self.set_current(leader)
+        self._settle()
 
     def release(self) -> None:
         """Let go of what is held: the best results, in their true order. A selection stays, but holds no longer."""
@@ -579,6 +631,9 @@ class ResultsView(QAbstractItemView):
             wanted = self.looked_at
         elif key == Qt.Key.Key_F and not is_typing and not event.modifiers():
             wanted = self.similar_wanted
+        elif key == Qt.Key.Key_S and not is_typing and not event.modifiers() and self._is_in_stack(self.current_id):
+            self.toggle_stack(self.current_id)
+            return True
         elif text and text.isprintable():
             self.keyboardSearch(text)
             return True
@@ -588,6 +643,9 @@ class ResultsView(QAbstractItemView):
             return False
         wanted.emit(self.current_id)
         return True
+
+    def _is_in_stack(self, id_: int) -> bool:
+        return self._results.position_of(id_) is not None and self._results.stack_size(id_) > 0
 
     def keyboardSearch(self, search: str) -> None:
         """Go to the next file whose name starts with what was typed within a second."""
@@ -610,7 +668,9 @@ class ResultsView(QAbstractItemView):
         place = self._page.place_at(point)
         if event.button() == Qt.MouseButton.LeftButton:
             self._scroll.stop()
-            if place is not None:
+            if place is not None and self._is_on_stack_badge(place, point):
+                self.toggle_stack(self._id_at(place))
+            elif place is not None:
                 self._press_cell(point, place, event.modifiers())
             elif self._count:
                 self._begin_band(point, event.modifiers())
@@ -622,6 +682,12 @@ class ResultsView(QAbstractItemView):
             event.ignore()
             return
         event.accept()
+
+    def _is_on_stack_badge(self, place: int, point: QPoint) -> bool:
+        alike, _, is_first = (column[0] for column in self._results.stack_columns(range(place, place + 1)))
+        if not (alike and is_first):
+            return False
+        return self._cells.stack_badge(int(alike)).contains(point - self._page.rect(place).topLeft())
 
     def _press_cell(self, point: QPoint, place: int, modifiers: Qt.KeyboardModifier) -> None:
         id_, is_adding = self._id_at(place), bool(modifiers & _Modifier.ControlModifier)
@@ -663,6 +729,10 @@ class ResultsView(QAbstractItemView):
         place = self._page.place_at(event.position().toPoint())
         if event.button() == Qt.MouseButton.LeftButton and place is not None:
             self._press = None
+            if self._is_on_stack_badge(place, event.position().toPoint()):
+                self.toggle_stack(self._id_at(place))  # a second click on it, not one on the file
+                event.accept()
+                return
             self.opened.emit(self._id_at(place))
         event.accept()
 
@@ -743,19 +813,37 @@ class ResultsView(QAbstractItemView):
             self._hovered = id_
             self._update_cell(id_)
         clip, share = -1, 0.0
-        if place is not None and point is not None and self._results.kind_of(id_) is Kind.VIDEO:
+        if place is not None and point is not None and self.is_clip(id_):
             clip, share = id_, (point.x() - page.rect(place).left()) / self._grid.cell
         if self._filmstrips.point_at(clip, share):
             self._update_cell(id_)
 
     # --- what is shown of a file -----------------------------------------------------------------------
 
-    def set_thumbnail(self, id_: int, image: QImage, text: str = "", duration: float = 0.0, pixels: int = 0) -> None:
+    def set_thumbnail(
+        self,
+        id_: int,
+        image: QImage,
+        text: str = "",
+        duration: float = 0.0,
+        pixels: int = 0,
+        *,
+        is_clip: bool = False,
+    ) -> None:
         """What there is to show of a file: a picture, or a text's first lines; neither if nothing can be.
 
-        `pixels` is the size it was asked for (0: the size last asked for).
+        `pixels` is the size it was asked for (0: the size last asked for). `is_clip`: it turned out to be one.
         """
-        self._thumbnails.put(id_, image, text, duration, pixels)
+        self._thumbnails.put(id_, image, text, duration, pixels, is_clip=is_clip)
+
+    def retry_thumbnails(self) -> None:
+        """What could not be shown may be shown now: ask for it again."""
+        self._thumbnails.retry()
+
+    def is_clip(self, id_: int) -> bool:
+        """Whether a file is a clip, by its name or, as of an animated picture, by its content."""
+        thumb = self._thumbnails.get(id_)
+        return self._results.kind_of(id_) is Kind.VIDEO or (thumb is not None and thumb.is_clip)
 
     def thumbnail(self, id_: int) -> QImage | None:
         """What is at hand to show of a file until something better has been read."""
@@ -815,11 +903,14 @@ class ResultsView(QAbstractItemView):
             model.failed[ids].tolist(),
             (model.listing.kinds[ids] == Kind.VIDEO).tolist(),
             self._selection.marks(ids).tolist(),
+            *(column.tolist() for column in model.stack_columns(places)),
             strict=True,
         )
         return [
-            CellState(id_, model.name_of(id_), rank, score, is_failed, is_clip, is_selected, id_ == self._hovered)
-            for id_, rank, score, is_failed, is_clip, is_selected in columns
+            CellState(
+                id_, model.name_of(id_), rank, score, is_failed, is_clip, is_selected, id_ == self._hovered, *stack
+            )
+            for id_, rank, score, is_failed, is_clip, is_selected, *stack in columns
         ]
 
     def _reach(self, at: QPoint) -> QRect:

@@ -1,5 +1,7 @@
 """What is open and what is being asked: the folder, the query, the ranking under way. No widgets.
 
+The folder is watched: files that come, change and go while it is open are taken in, and judged if a question stands.
+
 The main window shows what the session says and passes on what the person does. One folder and one ranking at a time;
 a new one replaces the old at once. If the engine is started again, the session asks again by itself.
 """
@@ -7,13 +9,18 @@ a new one replaces the old at once. If the engine is started again, the session 
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from core import (
+    Away,
+    Changed,
     Event,
     Failed,
+    FindStacks,
+    Gone,
     JudgeChoice,
     Listed,
     Listing,
@@ -25,6 +32,8 @@ from core import (
     ScanFinished,
     ScanStarted,
     Scored,
+    Settled,
+    Stacked,
     Understood,
     Unlisted,
 )
@@ -33,6 +42,11 @@ from desktop.engine_thread import EngineLink
 
 ASK_AGAIN = 3
 """How often a listing or a ranking that the engine's end broke off is asked for again by itself."""
+
+
+STACKING_SECONDS = 1.5
+"""How soon after something has become known duplicates are looked for again; and at least eight times as long as the
+looking took the last time."""
 
 
 class Phase(enum.Enum):
@@ -52,6 +66,12 @@ class Session(QObject):
     """Listing: a new one, still empty."""
     listing_grew = Signal()
     listing_finished = Signal()
+    listing_changed = Signal(object)
+    """Changed or Gone: what became of files on the disk. The listing has taken it in."""
+    away_changed = Signal(bool)
+    """Whether the open folder can't be reached: what is known of it is shown."""
+    stacked = Signal(object)
+    """By row, the first row of its stack: files that show the same, or nearly."""
     folder_refused = Signal(object, object)
     """Path and error: the folder can't be listed."""
     ranking_started = Signal(object)
@@ -72,7 +92,10 @@ class Session(QObject):
     def __init__(self, link: EngineLink, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._link = link
-        self._scan_job = self._rank_job = 0
+        self._scan_job = self._rank_job = self._stack_job = 0
+        self._stack_timer = QTimer(self, singleShot=True)
+        self._stack_timer.timeout.connect(self._find_stacks)
+        self._stacking_seconds = STACKING_SECONDS
         self._scanned_again = self._asked_again = 0
         self._refused = False
         self.listing: Listing | None = None
@@ -84,6 +107,8 @@ class Session(QObject):
         self.phase = Phase.NONE
         self.failures: dict[int, MediaError] = {}
         self.unlisted: list[Unlisted] = []
+        self.away = False
+        """Whether the open folder can't be reached now."""
 
     # --- the folder ------------------------------------------------------------------------------
 
@@ -95,9 +120,10 @@ class Session(QObject):
     def _scan(self, folder: str, recursive: bool) -> None:
         self._link.cancel(self._scan_job)
         self._stop_ranking()
+        self._stop_stacking()
         self.unlisted = []
         self._scan_job = self._link.run(
-            Scan(folder, recursive),
+            Scan(folder, recursive, live=True),
             self._on_scan,
             on_error=lambda error: self._scan_failed(folder, recursive, error),
         )
@@ -109,6 +135,7 @@ class Session(QObject):
                 self.listing.token = event.token
                 self.failures = {}
                 self._refused = False
+                self._note_away(False)
                 self.listing_opened.emit(self.listing)
                 if self.query:
                     self.rank(self.query)
@@ -117,11 +144,25 @@ class Session(QObject):
             case Listed() if self.listing is not None:
                 self.listing.append(event)
                 self.listing_grew.emit()
+            case Changed() | Gone() if self.listing is not None:
+                self.listing.change(event)
+                for row in event.rows.tolist():
+                    self.failures.pop(row, None)
+                self.listing_changed.emit(event)
+                self._stack_soon()
+            case Away():
+                self._note_away(event.away)
             case Unlisted():
                 self.unlisted.append(event)
             case ScanFinished() if self.listing is not None:
                 self.listing.complete = True
                 self.listing_finished.emit()
+                self._stack_soon()
+
+    def _note_away(self, away: bool) -> None:
+        if away != self.away:
+            self.away = away
+            self.away_changed.emit(away)
 
     def _scan_failed(self, folder: str, recursive: bool, error: BaseException) -> None:
         if isinstance(error, EngineStopped) and self._scanned_again < ASK_AGAIN:
@@ -159,7 +200,7 @@ class Session(QObject):
     def _ask(self, query: Query, listing: Listing) -> None:
         self.ranked_by = self.judge
         self._rank_job = self._link.run(
-            Rank(query, listing, self.judge, self.thumbnail_pixels),
+            Rank(query, listing, self.judge, self.thumbnail_pixels, live=True),
             self._on_ranking,
             on_end=lambda: self._enter(Phase.FINISHED),
             on_error=self._ranking_failed,
@@ -195,13 +236,19 @@ class Session(QObject):
         match event:
             case Scored():
                 self.scored.emit(event.rows, event.scores)
+                self._stack_soon()
             case Failed():
                 self.failures.update(zip(event.rows, event.errors, strict=True))
                 self.failed.emit(event.rows, event.errors)
             case Understood():
                 self.understood.emit(event)
             case Progress():
+                if self.phase is Phase.FINISHED and event.done < event.total:
+                    self._enter(Phase.RUNNING)  # something has come or changed since
                 self.progressed.emit(event)
+            case Settled():
+                self._enter(Phase.FINISHED)
+                self._stack_soon()
             case Notice():
                 self.noticed.emit(event.error)
 
@@ -215,6 +262,31 @@ class Session(QObject):
             return
         self._enter(Phase.FAILED)
         self.ranking_refused.emit(error)
+
+    # --- duplicates ------------------------------------------------------------------------------
+
+    def _stack_soon(self) -> None:
+        if not self._stack_timer.isActive():
+            self._stack_timer.start(int(1000 * self._stacking_seconds))
+
+    def _find_stacks(self) -> None:
+        if self.listing is None or self._refused:
+            return
+        began = time.monotonic()
+        token = self.listing.token
+
+        def show(event: Event) -> None:
+            if isinstance(event, Stacked) and self.listing is not None and self.listing.token == token:
+                self._stacking_seconds = max(STACKING_SECONDS, 8 * (time.monotonic() - began))
+                self.stacked.emit(event.stacks)
+
+        self._link.cancel(self._stack_job)
+        # Whatever stands in the way is told by the ranking too; stacks are found again after the next scores.
+        self._stack_job = self._link.run(FindStacks(self.listing), show, on_error=lambda _: None)
+
+    def _stop_stacking(self) -> None:
+        self._stack_timer.stop()
+        self._link.cancel(self._stack_job)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

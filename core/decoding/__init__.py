@@ -10,6 +10,7 @@ A decoder is one function `(Source, View) -> Seen`, named in a row of `core.medi
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import io
 import os
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from core.decoding.grid import picture_size
 from core.decoding.resize import Box, cut, fit, within
-from core.errors import FileEmpty, FileMisnamed, FileUnsupported, media_error_from_os
+from core.errors import FileEmpty, FileMisnamed, FileUnsupported, MediaError, media_error_from_os
 from core.media import (
     FORMATS,
     WHOLE_FILE,
@@ -43,8 +44,14 @@ DECODING_VERSION = 2
 """Part of every judge's identity. Raise it when the pixels or the text that `decode` gives of a file change."""
 
 THUMBNAIL_CHARACTERS = 800
+THUMBNAIL_MARGIN = 1.95
+"""Times the wanted size that a JPEG is decoded at, at least. Just below 2, so that an eighth of 12 megapixels suffices
+for 256 pixels: that is 51 dB from the same filter over the whole picture, 45 where every pixel is full of detail."""
 PREVIEW_CHARACTERS = 200_000
 DOCUMENT_CHARACTERS = 2**20
+
+MOST_PAGES = 10_000
+"""Of one file: beyond, its pages are not documents of their own. A few damaged bytes can claim millions."""
 
 Pixels = NDArray[np.uint8]
 
@@ -104,6 +111,9 @@ DETAIL_LABELS = (
     "Sound",
     "Encoding",
     "Lines",
+    "Pages",
+    "Title",
+    "Author",
 )
 """Every label that a Preview's details may carry, for whoever translates them."""
 
@@ -163,6 +173,8 @@ class View:
     details: bool = False
     thumbnail: int = 0
     """Longest side of a thumbnail to be made as well, if what was decoded suffices for it; 0: none."""
+    page: int = 0
+    """Which page of a format that has pages, from 0."""
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The size at which a picture of this size is wanted. Larger than it is only where a grid says so."""
@@ -190,6 +202,8 @@ class Seen:
     facts: Facts = field(default_factory=Facts)
     details: tuple[tuple[str, str], ...] = ()
     thumbnail: Raster | None = None
+    kind: Kind | None = None
+    """What it turned out to be, where that is not what its name promises: an animation is a clip."""
 
 
 Decoder = Callable[[Source, View], Seen]
@@ -204,6 +218,7 @@ def decode(
     *,
     kind: Kind | None = None,
     region: Region | None = None,
+    page: int = 0,
     thumbnail: tuple[int, str] | None = None,
 ) -> Decoded:
     """The file as a judge with this policy sees it, and the fingerprint of the very bytes that were decoded.
@@ -216,17 +231,32 @@ def decode(
     """
     with _opened(path, kind) as (source, status):
         source, digest = _fingerprinted(source)
-        place = _thumbnail_place(path, status, source.format, thumbnail)
+        place = _thumbnail_place(path, status, thumbnail, page)
         view = replace(
-            view_of(policy), region=region, everything=True, thumbnail=thumbnail[0] if thumbnail and place else 0
+            view_of(policy),
+            region=region,
+            page=page,
+            everything=True,
+            thumbnail=thumbnail[0] if thumbnail and place else 0,
         )
         seen = _decoder(source.format)(source, view)
-        found = source.format.kind
+        found = seen.kind or source.format.kind
         if place and seen.thumbnail:
             import core.decoding.thumbnails as thumbnails
 
             thumbnails.save(place, Thumbnail(seen.thumbnail, "", seen.facts, found))
-        return Decoded(digest, found, seen.frames, seen.times, seen.text, seen.facts)
+        return Decoded(
+            page_of(digest, page),
+            found,
+            seen.frames,
+            seen.times,
+            seen.text,
+            seen.facts,
+            pixels=_stored_pixels(source, page),
+            likeness=_likeness(seen) if found is Kind.IMAGE and region is None else b"",
+            size=status.st_size,
+            mtime=status.st_mtime_ns,
+        )
 
 
 def view_of(policy: PixelPolicy) -> View:
@@ -246,45 +276,79 @@ def decode_and_extract(
     extract: Callable[[Decoded], T],
     *,
     region: Region | None = None,
+    page: int = 0,
     thumbnail: tuple[int, str] | None = None,
 ) -> tuple[Decoded, T]:
     """What `decode` gives, less its frames, and what `extract` made of it while it had them. Raises MediaError."""
-    decoded = decode(path, policy, region=region, thumbnail=thumbnail)
+    decoded = decode(path, policy, region=region, page=page, thumbnail=thumbnail)
     return replace(decoded, frames=None), extract(decoded)
 
 
-def make_thumbnail(path: str, pixels: int, cache: str | None) -> Thumbnail:
+def make_thumbnail(path: str, pixels: int, cache: str | None, page: int = 0, shared: str = "") -> Thumbnail:
     """The whole file in small, upright, its longest side at most `pixels`.
 
-    `cache` is a folder of ours where thumbnails are kept; one that is there is read without opening the file.
-    Raises MediaError.
+    `cache` is a folder of ours where thumbnails are kept, and `shared` that of the desktop's programs, if it is to be
+    used; one that is there is read without opening the file. Raises MediaError.
     """
-    row = _promised(path)
-    place = None
-    if cache and row.kind is not Kind.TEXT:
-        import core.decoding.thumbnails as thumbnails
+    import core.decoding.thumbnails as thumbnails
 
-        place = thumbnails.place(cache, path, _regular(path, row), pixels)
-        if kept := thumbnails.load(place):
+    row = _promised(path)
+    shelves = thumbnails.Shelves(cache, shared) if cache else None
+    if shelves:
+        subject = thumbnails.Subject(path, _regular(path, row), pixels, page)
+        if kept := shelves.find(subject, row.kind, functools.partial(_measured, path)):
             return kept
     with _opened(path) as (source, status):
-        view = View(max_side=pixels, typical=True, scaled=True, faithful=True, characters=THUMBNAIL_CHARACTERS)
-        seen = _decoder(row)(source, view)
-    raster = Raster.of(seen.frames[0]) if seen.frames is not None else None
-    made = Thumbnail(raster, seen.text if row.kind is Kind.TEXT else "", seen.facts, row.kind)
-    if place and cache:
         # Under the state of the file that was opened: it may have changed since we looked.
-        thumbnails.save(thumbnails.place(cache, path, status, pixels), made)
+        subject = thumbnails.Subject(path, status, pixels, page)
+        view = View(
+            max_side=pixels,
+            typical=True,
+            scaled=True,
+            margin=THUMBNAIL_MARGIN,
+            faithful=True,
+            characters=THUMBNAIL_CHARACTERS,
+            page=page,
+        )
+        try:
+            seen = _decoder(row)(source, view)
+        except MediaError as error:
+            if shelves:
+                shelves.keep_failure(subject, row.kind, error)
+            raise
+    raster = Raster.of(seen.frames[0]) if seen.frames is not None else None
+    made = Thumbnail(raster, "" if raster else seen.text, seen.facts, seen.kind or row.kind)
+    if shelves:
+        shelves.keep(subject, made)
     return made
 
 
-def make_preview(path: str, pixels: int, at: float = 0.0) -> Preview:
+def _measured(path: str) -> Facts | None:
+    """The facts of a file that is a plain picture, by its header; None if more than that is needed to tell them."""
+    row = _promised(path)
+    if row.decoder != "pictures:decode_picture":
+        return None
+    from core.decoding.pictures import measure
+
+    with _opened(path) as (source, _):
+        return measure(source)
+
+
+def make_preview(path: str, pixels: int, at: float = 0.0, page: int = 0) -> Preview:
     """The file in large (longest side at most `pixels`; a clip `at` seconds) with its facts. Raises MediaError."""
     with _opened(path) as (source, _):
-        view = View(max_side=pixels, at=at, scaled=True, faithful=True, characters=PREVIEW_CHARACTERS, details=True)
+        view = View(
+            max_side=pixels,
+            at=at,
+            scaled=True,
+            faithful=True,
+            characters=PREVIEW_CHARACTERS,
+            details=True,
+            page=page,
+        )
         seen = _decoder(source.format)(source, view)
     raster = Raster.of(seen.frames[0]) if seen.frames is not None else None
-    return Preview(raster, seen.text, seen.facts, source.format.kind, seen.format, seen.details)
+    return Preview(raster, seen.text, seen.facts, seen.kind or source.format.kind, seen.format, seen.details)
 
 
 def make_filmstrip(path: str, pixels: int, frames: int) -> list[Raster]:
@@ -345,6 +409,48 @@ def _opened(path: str, kind: Kind | None = None) -> Iterator[tuple[Source, os.st
         yield Source(file, status.st_size, row), status
 
 
+def page_of(fingerprint: bytes, page: int) -> bytes:
+    """The fingerprint of a page of a file with this one. The first page has the file's."""
+    if not page:
+        return fingerprint
+    return hashlib.blake2b(fingerprint + page.to_bytes(4, "little"), digest_size=16).digest()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What names a file's content, without its being decoded. The fields are those of `Decoded`."""
+
+    fingerprint: bytes
+    pixels: bytes
+    size: int
+    mtime: int
+
+
+def identify(path: str, page: int = 0) -> Identity:
+    """What names the content of the file, or of its page, as it is now: it is read, not decoded. Raises MediaError."""
+    with _opened(path) as (source, status):
+        source, digest = _fingerprinted(source)
+        return Identity(page_of(digest, page), _stored_pixels(source, page), status.st_size, status.st_mtime_ns)
+
+
+def count_pages(path: str) -> int:
+    """How many pages the file has; 1 if its format has none. Raises MediaError."""
+    row = _promised(path)
+    if not row.has_pages:
+        return 1
+    with _opened(path) as (source, _):
+        count: int = _counterpart(row, "count_pages")(source)
+        return count
+
+
+def _counterpart(row: Format, name: str) -> Callable[[Source], int]:
+    """Another function of the module that decodes this format."""
+    found: Callable[[Source], int] = getattr(
+        importlib.import_module(f"core.decoding.{row.decoder.partition(':')[0]}"), name
+    )
+    return found
+
+
 def _fingerprinted(source: Source) -> tuple[Source, bytes]:
     """The source and its fingerprint. A file that is hashed whole is read once, and decoded from memory."""
     try:
@@ -360,14 +466,33 @@ def _fingerprinted(source: Source) -> tuple[Source, bytes]:
     return Source(content, len(content.getbuffer()), source.format), digest
 
 
-def _thumbnail_place(path: str, status: os.stat_result, row: Format, thumbnail: tuple[int, str] | None) -> str | None:
-    """Where the thumbnail belongs, or None if none is wanted, or it is there, or it would not be kept."""
-    if thumbnail is None or row.kind is Kind.TEXT:
+def _stored_pixels(source: Source, page: int) -> bytes:
+    """The fingerprint of the pixels alone, of this page; empty where they can't be told from the rest."""
+    from core.decoding.identity import pixel_fingerprint
+
+    stored = pixel_fingerprint(source.file, source.size)
+    return page_of(stored, page) if stored else b""
+
+
+def _likeness(seen: Seen) -> bytes:
+    if seen.frames is None:
+        return b""
+    from core.decoding.likeness import likeness_of
+
+    return likeness_of(seen.frames[0])
+
+
+def _thumbnail_place(path: str, status: os.stat_result, thumbnail: tuple[int, str] | None, page: int) -> str | None:
+    """Where the thumbnail belongs, or None if none is wanted or it is there.
+
+    It is left in our own folder only: what nobody has looked at is not worth filling a cache of others with.
+    """
+    if thumbnail is None:
         return None
     import core.decoding.thumbnails as thumbnails
 
     pixels, cache = thumbnail
-    place = thumbnails.place(cache, path, status, pixels)
+    place = thumbnails.place(cache, path, status, pixels, page)
     return None if os.path.exists(place) else place
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 
 from core.decoding import Seen, Source, View
@@ -25,30 +26,86 @@ _MARKS = (
 _LIKELY = ("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1252", "cp1251", "cp1250", "cp1253", "cp1254", "cp1255")
 
 
+# Characters as JSON's numbers, several in a row where one takes two; a backslash that stands for itself starts none.
+_ESCAPES = re.compile(r"\\\\|(?:\\u[0-9a-fA-F]{4})+")
+
+
+# What else a text may say it is in. Python knows more that turn bytes into text; not all of them are encodings.
+_DECLARED = frozenset(
+    (
+        *_LIKELY,
+        *(f"iso8859-{part}" for part in range(2, 17)),
+        *("koi8-r", "koi8-u", "gbk", "gb2312", "shift_jis", "euc_kr", "big5hkscs"),
+        *("cp874", "cp1256", "cp1257", "cp1258"),
+    )
+)
+
+
 def decode_text(source: Source, view: View) -> Seen:
     """The beginning of the text, line ends as \\n. Raises MediaError: FileMisnamed if it is no text."""
-    try:
-        raw = source.file.read(min(READ_BYTES, max(4096, 4 * view.characters)))
-    except OSError as error:
-        raise media_error_from_os(error) from error
-    text, encoding = _decoded(raw, source)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text, encoding = _beginning(source, view)
+    return seen_text(source, view, text, encoding)
+
+
+def decode_json(source: Source, view: View) -> Seen:
+    """The beginning of the text as it stands, but with the characters that are written as numbers. Raises as
+    decode_text does. What is in it isn't parsed: a beginning is no whole."""
+    text, encoding = _beginning(source, view)
+    return seen_text(source, view, _ESCAPES.sub(_unescaped, text), encoding)
+
+
+def seen_text(source: Source, view: View, text: str, encoding: str) -> Seen:
+    """What is seen of a file that says this. Raises FileEmpty if that is nothing."""
     if not text.strip():
         raise FileEmpty()
     details = (("Encoding", encoding.upper().replace("_", "-")), ("Lines", str(text.count("\n") + 1)))
     return Seen(source.format.name, text=text[: view.characters], details=details if view.details else ())
 
 
-def _decoded(raw: bytes, source: Source) -> tuple[str, str]:
+def read_beginning(source: Source, most: int) -> bytes:
+    """At most so many bytes from the file's start. Raises MediaError."""
+    try:
+        return source.file.read(most)
+    except OSError as error:
+        raise media_error_from_os(error) from error
+
+
+def decoded(raw: bytes, source: Source, declared: str = "") -> tuple[str, str]:
+    """The text of these first bytes of a file, and the encoding it is in; `declared`: one that the text itself names,
+    which is believed where it fits. Raises FileMisnamed if it is no text."""
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             return _lenient(raw[len(mark) :], encoding), encoding
     if (text := _strict(raw, "utf-8")) is not None and _is_text(text):
         return text, "utf-8"
+    if (encoding := _known(declared)) and (text := _strict(raw, encoding)) is not None and _is_text(text):
+        return text, encoding
     guess = _wide(raw) or (None if b"\0" in raw else _guessed(raw))
     if guess is None:
         raise source.misnamed()
     return _lenient(raw, guess), guess
+
+
+def _beginning(source: Source, view: View) -> tuple[str, str]:
+    raw = read_beginning(source, min(READ_BYTES, max(4096, 4 * view.characters)))
+    text, encoding = decoded(raw, source)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), encoding
+
+
+def _known(declared: str) -> str:
+    """The encoding of that name, if it is one that texts are in; else ""."""
+    try:
+        name = codecs.lookup(declared).name
+    except (LookupError, ValueError):
+        return ""
+    if name == "iso8859-1":
+        return "cp1252"  # which is what those mean who say Latin-1; browsers take it so too
+    return name if name in _DECLARED else ""
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    digits = found[0].replace("\\u", "")
+    return found[0] if digits.startswith("\\") else bytes.fromhex(digits).decode("utf-16-be", "replace")
 
 
 def _strict(raw: bytes, encoding: str) -> str | None:

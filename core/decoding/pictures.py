@@ -1,4 +1,7 @@
-"""How a picture file becomes upright opaque RGB, by Pillow.
+"""How a picture file becomes upright opaque RGB, by Pillow and plugins for it.
+
+What a file is, its content decides, not its name. What Pillow can't read is handed to the modules beside this one,
+which hand what they made of it back to `see`.
 
 Whatever the mode (palette, CMYK, 16 bits, floating point, alpha), a judge gets 8-bit RGB. Transparency is on
 white; of an animation the first frame counts. Embedded colour profiles are honoured for a person's eye only:
@@ -18,15 +21,17 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from core.decoding import Pixels, Raster, Seen, Source, View, metadata
+from core.decoding import Decoder, Pixels, Raster, Seen, Source, View, jpeg, metadata
 from core.decoding.resize import Box
-from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError
+from core.decoding.tiff import pages_of
+from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError, PageMissing
 from core.media import Facts
 
 MEGAPIXELS_LIMIT = 300
@@ -44,10 +49,40 @@ _SIGNATURES = (
     (re.compile(rb"GIF8[79]a"), "GIF", "GifImagePlugin"),
     (re.compile(rb"BM"), "BMP", "BmpImagePlugin"),
     (re.compile(rb"II[*+]\x00|MM\x00[*+]"), "TIFF", "TiffImagePlugin"),
-    (re.compile(rb"....ftyp(?:avi[fs]|m[is]f1)", re.DOTALL), "AVIF", "AvifImagePlugin"),
+    (re.compile(rb"....ftyp(?:avi[fs]|m[is]f1(?=.{4,64}avi[fs]))", re.DOTALL), "AVIF", "AvifImagePlugin"),
+    (re.compile(rb"....ftyp(?:hei[cxms]|hev[cxms]|m[is]f1)", re.DOTALL), "HEIF", "pillow_heif.as_plugin"),
+    (re.compile(rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n"), "JPEG2000", "Jpeg2KImagePlugin"),
+    (re.compile(rb"\0\0\x01\0[^\0]\0"), "ICO", "IcoImagePlugin"),
 )
-_HEIC = re.compile(rb"....ftyp(?:hei[cxms]|hev[cx]|m[is]f1)", re.DOTALL)
-_NAMES = {"WEBP": "WebP", "MPO": "JPEG"}
+_TGA = "TGA", "TgaImagePlugin"  # begins with nothing of its own: only its name tells
+# What can be decoded in small: a JPEG at a DCT scale, a JPEG 2000 without its finest details; a HEIC may hold a small
+# picture of its own.
+_JPEG = ("JPEG", "MPO")
+_DRAFTED = (*_JPEG, "HEIF", "JPEG2000")
+_NAMES = {"WEBP": "WebP", "MPO": "JPEG", "HEIF": "HEIC", "JPEG2000": "JPEG 2000"}
+
+# What Pillow does not read, or not well enough: how a file begins, and who decodes it; with the name of the format
+# that a file's name must promise where the beginning alone says too little.
+_RAW = "Camera raw"
+_TIFF = re.compile(rb"II[*+]\0|MM\0[*+]")
+_XML = rb"(?:\xef\xbb\xbf)?\s*<"
+_ELSEWHERE = (
+    (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"), "jpeg_xl:decode_jpeg_xl", ""),
+    (re.compile(rb"II\*\0....CR|....ftypcrx |II....HEAPCCDR", re.DOTALL), "raw:decode_raw", ""),
+    (re.compile(rb"FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb|\0MRM"), "raw:decode_raw", ""),
+    (_TIFF, "raw:decode_raw", _RAW),
+    (re.compile(rb"8BPS"), "layered:decode_layered", ""),
+    (re.compile(rb"\x76\x2f\x31\x01"), "high_range:decode_openexr", ""),
+    (re.compile(rb"#\?R(?:ADIANC|GB)E"), "high_range:decode_radiance", ""),
+    (re.compile(_XML + rb"(?:[^>]*>\s*<){0,9}(?:\w+:)?svg[\s>]"), "vector:decode_drawing", ""),
+    (re.compile(_XML + rb"|\x1f\x8b|\xff\xfe<|\xfe\xff\0<"), "vector:decode_drawing", "SVG"),
+)
+
+_PHOTOMETRIC, _MOSAICS = 262, (32803, 34892)  # of TIFF: the colours of a sensor's pixels, each alone or already all
+_DNG_VERSION = 50706
+
+# ISO/IEC 15444-1, A.6.1: the marker of the coding style, and in it the number of levels.
+_JPEG2000_LEVELS = re.compile(rb"\xff\x52\0.{6}(.)", re.DOTALL)
 
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -61,15 +96,54 @@ _TRANSPOSITIONS = {
 
 
 def decode_picture(source: Source, view: View) -> Seen:
-    """The picture as one frame. Raises MediaError."""
+    """The picture as one frame; of a TIFF, the page that is wanted. Raises MediaError."""
+    if decode := _decoder_elsewhere(source):
+        return decode(source, view)
     with translated(), _identified(source) as image:
-        return see(image, view)
+        pages = pages_of(source.file) if image.format == "TIFF" else [0]
+        if view.page >= len(pages):
+            raise PageMissing(page=view.page + 1)
+        if pages[view.page]:
+            _turn_to(image, pages[view.page])
+        seen = see(image, view)
+    if view.details and len(pages) > 1:
+        return replace(seen, details=(*seen.details, ("Pages", str(len(pages)))))
+    return seen
 
 
-def see(image: Image.Image, view: View) -> Seen:
-    """What the view takes of an open image, which this loads. Raises MediaError, or what Pillow raises."""
-    stored = image.size
-    if view.scaled and image.format in ("JPEG", "MPO"):
+def _turn_to(image: Image.Image, place: int) -> None:
+    try:
+        image.seek(place)
+    except (TypeError, KeyError, AttributeError) as error:  # which, of the first picture, opening would translate
+        raise FileDamaged(detail=str(error)) from error
+
+
+def count_pages(source: Source) -> int:
+    """How many pages a TIFF has, at most MOST_PAGES; 1 of anything else. Raises MediaError."""
+    if _decoder_elsewhere(source):
+        return 1
+    with translated():
+        return len(pages_of(source.file))
+
+
+def measure(source: Source) -> Facts | None:
+    """Width and height of a picture by its header alone; None of a TIFF, which has pages, and of what
+    others decode. Raises MediaError."""
+    if _decoder_elsewhere(source):
+        return None
+    with translated(), _identified(source) as image:
+        if image.format == "TIFF":
+            return None
+        return Facts(*_turned_size(image.size, orientation_of(image)))
+
+
+def see(image: Image.Image, view: View, whole: tuple[int, int] | None = None) -> Seen:
+    """What the view takes of an open image, which this loads. Raises MediaError, or what Pillow raises.
+
+    `whole`: the size of the picture as it is stored, where the image is already a reduction of it.
+    """
+    stored, undrafted = whole or image.size, image.width
+    if view.scaled and image.format in _DRAFTED:
         _draft(image, view)
     _check_size(image, stored)
     colours = _colours(image) if view.details else ""  # loading makes RGB of a palette or of 16 bits
@@ -81,15 +155,23 @@ def see(image: Image.Image, view: View) -> Seen:
     size = box[2] - box[0], box[3] - box[1]
     thumbnail = None
     if view.thumbnail:
-        small = _turned_size(View(max_side=view.thumbnail).size(*full), orientation)
-        if image.width >= small[0] and image.height >= small[1]:
-            thumbnail = Raster.of(_pixels(_turned(_for_a_person(image, small, Image.Resampling.BICUBIC), orientation)))
-    if view.grid:
+        least = _turned_size(View(max_side=view.thumbnail).size(*full), orientation)
+        if image.width >= least[0] and image.height >= least[1]:
+            thumbnail = Raster.of(_pixels(_turned(_for_a_person(image, least, Image.Resampling.BICUBIC), orientation)))
+    if view.grid and (small := _reduced_draft(image, _turned_size(view.size(*full), orientation), view)):
+        frame = _turned(small, orientation)
+    elif view.grid:
         frame = _cut_out(_turned(_as_trained_on(image), orientation), full, box, view)
     elif view.region:
         frame = _cut_out(_turned(_opaque(image), orientation), full, box, view)
     else:
-        frame = _turned(_reduced(image, _turned_size(view.size(*full), orientation), view), orientation)
+        wanted = _turned_size(view.size(*full), orientation)
+        if whole and wanted[0] > image.width:
+            wanted = image.size
+        reduced = _reduced(image, wanted, view)
+        if view.faithful and image.format in _JPEG:
+            reduced = jpeg.given_back(reduced, image.width, undrafted)
+        frame = _turned(reduced, orientation)
     return Seen(
         format=_NAMES.get(image.format or "", image.format or ""),
         frames=_pixels(frame)[np.newaxis],
@@ -102,16 +184,39 @@ def see(image: Image.Image, view: View) -> Seen:
 
 
 def _draft(image: Image.Image, view: View) -> None:
-    """Have a JPEG decoded at the smallest DCT scale that leaves `view.margin` times the wanted size."""
+    """Have it decoded at the smallest scale that leaves `view.margin` times the wanted size."""
     orientation = orientation_of(image)
-    width, height = _turned_size(image.size, orientation)
+    # A HEIC's small picture is well filtered as it is.
+    margin = 1.0 if image.format == "HEIF" else view.margin
+    least = _turned_size(least_size(_turned_size(image.size, orientation), view, margin), orientation)
+    if image.format == "JPEG2000":
+        image.reduce = _details_to_skip(image, least)  # type: ignore[method-assign,assignment]
+    else:
+        image.draft(image.mode, least)
+
+
+def least_size(size: tuple[int, int], view: View, margin: float) -> tuple[int, int]:
+    """The width and height that a reduction of an upright picture of this size must have, so that what the view wants
+    of it has `margin` times the wanted pixels on each side."""
+    width, height = size
     left, top, right, bottom = view.box(width, height)
     wanted = view.size(right - left, bottom - top)
-    whole = (
-        ceil(view.margin * width * wanted[0] / (right - left)),
-        ceil(view.margin * height * wanted[1] / (bottom - top)),
-    )
-    image.draft(image.mode, _turned_size(whole, orientation))
+    return ceil(margin * width * wanted[0] / (right - left)), ceil(margin * height * wanted[1] / (bottom - top))
+
+
+def _details_to_skip(image: Any, least: tuple[int, int]) -> int:
+    """How many of a JPEG 2000's levels of resolution can be left out, so that it has at least that size."""
+    image.fp.seek(0)
+    levels = _JPEG2000_LEVELS.search(image.fp.read(4096))
+    skipped = 0
+    while levels and skipped < levels[1][0]:
+        parts = 2 << skipped
+        # Pillow takes such a size to be the nearest, the standard the next larger one.
+        if any(side // parts < wanted or (side + parts // 2) // parts != -(-side // parts)
+               for side, wanted in zip(image.size, least, strict=True)):  # fmt: skip
+            break
+        skipped += 1
+    return skipped
 
 
 def _reduced(image: Image.Image, size: tuple[int, int], view: View) -> Image.Image:
@@ -119,6 +224,14 @@ def _reduced(image: Image.Image, size: tuple[int, int], view: View) -> Image.Ima
     if view.faithful:
         return _for_a_person(image, size, Image.Resampling.LANCZOS)
     return _resized(_opaque(image), size, Image.Resampling.BICUBIC, _gap(view)).convert("RGB")
+
+
+def _reduced_draft(image: Image.Image, size: tuple[int, int], view: View) -> Image.Image | None:
+    """A whole JPEG as a model wants it that does not insist on every pixel; None of what is none, or too small."""
+    larger = image.width >= size[0] and image.height >= size[1]
+    if not (view.scaled and larger and image.format in _JPEG and not view.region):
+        return None
+    return jpeg.reduced(_as_trained_on(image), size)
 
 
 def _gap(view: View) -> float | None:
@@ -140,6 +253,10 @@ def _cut_out(image: Image.Image, full: tuple[int, int], box: Box, view: View) ->
 # --- from a file to an image -------------------------------------------------------------------------
 
 
+# What Pillow and the libraries behind it raise over a broken file.
+_TROUBLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Pillow's many exceptions as ours, its warnings unheard. Others are bugs, and left to be seen as such."""
@@ -150,7 +267,7 @@ def translated() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise FileUnsupported(detail="not enough memory for it") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error) as error:
+    except _TROUBLE as error:
         raise _reason(error) from error
 
 
@@ -190,34 +307,99 @@ def _reason(error: Exception) -> MediaError:
     return FileDamaged(detail=detail)
 
 
+def _decoder_elsewhere(source: Source) -> Decoder | None:
+    """Who decodes this content, if it isn't us."""
+    head = source.head(4096)
+    promised = _RAW if _TIFF.match(head) and _holds_mosaic(source) else source.format.name
+    for signature, decoder, needed in _ELSEWHERE:
+        if signature.match(head) and needed in ("", promised):
+            module, _, name = decoder.partition(":")
+            found: Decoder = getattr(importlib.import_module(f"core.decoding.{module}"), name)
+            return found
+    return None
+
+
+def _holds_mosaic(source: Source) -> bool:
+    """Whether a TIFF, by whatever name, is a camera's raw file: a DNG, or one whose first picture is a sensor's."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    try:
+        with _HUSHED:
+            directory = ImageFileDirectory_v2(source.head(8))
+            source.file.seek(directory.next)
+            directory.load(source.file)
+            return _DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _MOSAICS
+    except Exception:  # what is broken there is found out when it is decoded
+        return False
+    finally:
+        source.file.seek(0)
+
+
 def _identified(source: Source) -> Image.Image:
     head = source.head(4096)
     for signature, name, module in _SIGNATURES:
         if signature.match(head):
-            plugin: Any = importlib.import_module(f"PIL.{module}")
-            if name == "AVIF":
-                plugin.DEFAULT_MAX_THREADS = 1  # the pool is the parallelism
-            try:
-                return Image.open(source.file, formats=[name])
-            except UnidentifiedImageError as error:
-                if _HEIC.match(head):
-                    raise FileUnsupported(detail="HEIC") from error
-                # Pillow swallowed why; asked directly, the format's reader says it.
-                source.file.seek(0)
-                Image.OPEN[name][0](source.file, "")
-                raise
-    if _HEIC.match(head):
-        raise FileUnsupported(detail="HEIC")
+            return _opened(source, name, module)
     if not any(head):
         raise FileDamaged(detail="it holds only zeros")
+    if source.format.name == _TGA[0]:
+        try:
+            return _opened(source, *_TGA)
+        except SyntaxError as error:
+            raise source.misnamed() from error
     raise source.misnamed()
 
 
+def _opened(source: Source, name: str, module: str) -> Image.Image:
+    plugin: Any = importlib.import_module(module if "." in module else f"PIL.{module}")
+    if name == "ICO":
+        return _best_icon(plugin.IcoFile(source.file))
+    # The pool is the parallelism.
+    if name == "AVIF":
+        plugin.DEFAULT_MAX_THREADS = 1
+    elif name == "HEIF":
+        plugin.register_heif_opener(decode_threads=1)
+    try:
+        image = Image.open(source.file, formats=[name])
+    except UnidentifiedImageError:
+        # Pillow swallowed why; asked directly, the format's reader says it.
+        source.file.seek(0)
+        Image.OPEN[name][0](source.file, "")
+        raise
+    if name in ("AVIF", "HEIF") and not image.info.get("icc_profile"):
+        from core.decoding.profiles import profile_in
+
+        if profile := profile_in(source.head(2**16)):
+            image.info["icc_profile"] = profile
+    return image
+
+
+def _best_icon(icons: Any) -> Image.Image:
+    """The largest picture of an icon file, of those the one with the most colours."""
+    # Pillow would decode its own choice as soon as it opens the file.
+    file, entries = icons.buf, icons.entry
+    if not entries:
+        raise FileDamaged(detail="it has no pictures")
+    best = max(range(len(entries)), key=lambda index: (entries[index].square, entries[index].color_depth))
+    # What it says of itself, which needs not be what the list of entries says.
+    file.seek(entries[best].offset)
+    head = file.read(24)
+    size = struct.unpack(">II", head[16:]) if head.startswith(b"\x89PNG") else struct.unpack("<II", head[4:12])
+    check_megapixels(*size)
+    icon: Image.Image = icons.frame(best)
+    icon.format = "ICO"
+    return icon
+
+
 def _check_size(image: Image.Image, full: tuple[int, int]) -> None:
-    if not all(full):
-        raise FileDamaged(detail="it has no pixels")
     # A progressive JPEG holds all its coefficients in memory, at whatever scale it is decoded.
-    width, height = full if image.info.get("progressive") else image.size
+    check_megapixels(*(full if image.info.get("progressive") or not all(full) else image.size))
+
+
+def check_megapixels(width: int, height: int) -> None:
+    """Raises FileTooLarge or FileDamaged unless so many pixels may be decoded."""
+    if width <= 0 or height <= 0:
+        raise FileDamaged(detail="it has no pixels")
     megapixels = width * height / 1e6
     if megapixels > MEGAPIXELS_LIMIT:
         raise FileTooLarge(megapixels=round(megapixels), limit=MEGAPIXELS_LIMIT)
@@ -361,7 +543,7 @@ def _metadata_rows(image: Image.Image) -> Iterator[tuple[str, str]]:
         except (ImageCms.PyCMSError, OSError):
             described = ""
         yield "Profile", described.strip()
-    if (count := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
+    if (count := getattr(image, "n_frames", 1)) > 1 and image.format not in ("MPO", "TIFF"):
         yield "Frames", str(count)
     exif = image.getexif()
     taken = exif.get_ifd(ExifTags.IFD.Exif)

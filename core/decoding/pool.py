@@ -4,6 +4,8 @@ Each worker is a pebble pool of one. In a pebble pool of several, the workers sh
 that is killed while it sends a result leaves the lock taken and the others stuck, and one that is killed while the
 whole pool is idle breaks the pool. Apart, each is replaced alone. Tasks wait here rather than in pebble, whose
 `cancel` kills the worker of a task that has started.
+
+Memory is watched from outside: limits on address space are not portable, and count what was never touched.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from typing import Any, Generic, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from core import decoding
-from core.decoding import Preview, Raster, Thumbnail
-from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, MediaError
+from core.decoding import Identity, Preview, Raster, Thumbnail
+from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, MediaError, MemoryExceeded
 from core.media import Decoded, PixelPolicy, Region
 
 T = TypeVar("T")
@@ -43,6 +45,12 @@ CLOSING_SECONDS = 0.4
 EXACT_FRAMES = 6
 """How many times the limit a file may take where exact frames of a clip are wanted: each may be half a minute of video
 away from the keyframe it is reached from."""
+
+LEAST_MEMORY, MOST_MEMORY = 2**30, 2**32
+"""Bytes that a worker may take at least and at most; in between half the machine's memory, shared among them. A picture
+of 300 megapixels needs 1.2 GB for its pixels, and as much again where they are converted."""
+WATCH_SECONDS = 0.05
+"""How often the workers' memory is looked at: in that time one can fill some 200 MB."""
 
 _NICENESS = 5
 _BELOW_NORMAL_PRIORITY_CLASS = 0x4000
@@ -62,6 +70,7 @@ class Task(Generic[T]):
         self._arguments = arguments
         self._named = named
         self._attempts = 0
+        self._overdrawn = False  # its worker took more memory than it may
         self._future: Future[T] = Future()
 
     def done(self) -> bool:
@@ -81,19 +90,28 @@ class Task(Generic[T]):
 class DecodingPool:
     """Worker processes that decode files. Its methods may be called from any thread; tasks run in order of arrival.
 
-    `time_limit` is in seconds and counts from when a task runs. `on_done` is called, from any thread, whenever a
-    task is done or cancelled. Workers start when there is work for them, and end with the process that started them.
+    `time_limit` is in seconds and counts from when a task runs; `memory_limit` is in bytes a worker. `on_done` is
+    called, from any thread, whenever a task is done or cancelled. Workers start when there is work for them, and end
+    with the process that started them.
     """
 
     def __init__(
-        self, *, workers: int | None = None, time_limit: float = 20.0, on_done: Callable[[], None] | None = None
+        self,
+        *,
+        workers: int | None = None,
+        time_limit: float = 20.0,
+        memory_limit: int | None = None,
+        on_done: Callable[[], None] | None = None,
     ) -> None:
         self.workers = workers or max(1, min(os.cpu_count() or 1, MOST_WORKERS))
+        self.memory_limit = memory_limit or _memory_for(self.workers)
         self._time_limit = time_limit
         self._on_done = on_done
         self._lock = threading.Lock()
         self._waiting: deque[Task[Any]] = deque()
-        self._running: set[Task[Any]] = set()
+        self._running: dict[Task[Any], _Worker] = {}
+        self._busy = threading.Event()
+        self._watch: threading.Thread | None = None
         # A stack: the worker that was busy last is taken first, so that no more are started than needed.
         self._idle = [_Worker() for _ in range(self.workers)]
         self._all = tuple(self._idle)
@@ -105,11 +123,14 @@ class DecodingPool:
         policy: PixelPolicy,
         *,
         region: Region | None = None,
+        page: int = 0,
         thumbnail: tuple[int, str] | None = None,
     ) -> Task[Decoded]:
         """`core.decoding.decode` in a worker."""
         limit = self._time_limit * (EXACT_FRAMES if policy.grid and not policy.scaled else 1)
-        return self._submit(decoding.decode, path, policy, time_limit=limit, region=region, thumbnail=thumbnail)
+        return self._submit(
+            decoding.decode, path, policy, time_limit=limit, region=region, page=page, thumbnail=thumbnail
+        )
 
     def extract(
         self,
@@ -118,6 +139,7 @@ class DecodingPool:
         extract: Callable[[Decoded], T],
         *,
         region: Region | None = None,
+        page: int = 0,
         thumbnail: tuple[int, str] | None = None,
     ) -> Task[tuple[Decoded, T]]:
         """`core.decoding.decode_and_extract` in a worker, so that no pixels travel.
@@ -125,15 +147,25 @@ class DecodingPool:
         `extract` and what it returns are pickled: a module's function, or a bound method of a small object. What it
         raises, if not a MediaError, counts as a decoder's bug: FileDamaged, and a line in the log.
         """
-        return self._submit(decoding.decode_and_extract, path, policy, extract, region=region, thumbnail=thumbnail)
+        return self._submit(
+            decoding.decode_and_extract, path, policy, extract, region=region, page=page, thumbnail=thumbnail
+        )
 
-    def thumbnail(self, path: str, pixels: int, cache: str | None) -> Task[Thumbnail]:
+    def identify(self, path: str, page: int = 0) -> Task[Identity]:
+        """`core.decoding.identify` in a worker."""
+        return self._submit(decoding.identify, path, page)
+
+    def count_pages(self, path: str) -> Task[int]:
+        """`core.decoding.count_pages` in a worker."""
+        return self._submit(decoding.count_pages, path)
+
+    def thumbnail(self, path: str, pixels: int, cache: str | None, page: int = 0) -> Task[Thumbnail]:
         """`core.decoding.make_thumbnail` in a worker."""
-        return self._submit(decoding.make_thumbnail, path, pixels, cache)
+        return self._submit(decoding.make_thumbnail, path, pixels, cache, page)
 
-    def preview(self, path: str, pixels: int, at: float = 0.0) -> Task[Preview]:
+    def preview(self, path: str, pixels: int, at: float = 0.0, page: int = 0) -> Task[Preview]:
         """`core.decoding.make_preview` in a worker."""
-        return self._submit(decoding.make_preview, path, pixels, at)
+        return self._submit(decoding.make_preview, path, pixels, at, page)
 
     def filmstrip(self, path: str, pixels: int, frames: int) -> Task[list[Raster]]:
         """`core.decoding.make_filmstrip` in a worker."""
@@ -146,7 +178,8 @@ class DecodingPool:
                 return
             self._closed = True
             waiting, self._waiting = self._waiting, deque()
-            running, self._running = self._running, set()
+            running, self._running = self._running, {}
+            self._busy.set()  # so that the watch ends
         for task in waiting:
             task.cancel()
         for task in running:
@@ -190,13 +223,33 @@ class DecodingPool:
                 if not task._future.set_running_or_notify_cancel():
                     continue
                 worker = self._idle.pop()
-                self._running.add(task)
+                self._running[task] = worker
+                if self._watch is None:
+                    self._watch = threading.Thread(target=self._watch_memory, name="memory", daemon=True)
+                    self._watch.start()
+                self._busy.set()
             self._start(worker, task)
 
     def _start(self, worker: _Worker, task: Task[Any]) -> None:
         task._attempts += 1
         if ran := worker.schedule(_attempt, (task._function, task._arguments, task._named), task._time_limit):
             ran.add_done_callback(lambda ran: self._finish(worker, task, ran))
+
+    def _watch_memory(self) -> None:
+        """Stop workers that take more memory than they may. Runs until the pool is closed."""
+        while not self._closed:
+            self._busy.wait()
+            with self._lock:
+                running = list(self._running.items())
+                if not running:
+                    self._busy.clear()
+            for task, worker in running:
+                if worker.memory() > self.memory_limit:
+                    with self._lock:
+                        if self._running.get(task) is worker:
+                            task._overdrawn = True
+                            worker.kill()
+            time.sleep(WATCH_SECONDS)
 
     def _finish(self, worker: _Worker, task: Task[Any], ran: Future[_Outcome]) -> None:
         """On a thread of pebble's, when a worker is through with a task, one way or another."""
@@ -208,7 +261,8 @@ class DecodingPool:
         except ProcessExpired:
             # It may have died in the middle of a message, so its pipe is not to be trusted again.
             worker.replace()
-            outcome = _Outcome(error=DecodingCrashed())
+            limit = self.memory_limit // 2**20
+            outcome = _Outcome(error=MemoryExceeded(megabytes=limit) if task._overdrawn else DecodingCrashed())
         except BrokenProcessPool:
             # The worker died before it had taken the task, which is not the file's fault; unless it happens again.
             worker.replace()
@@ -218,18 +272,29 @@ class DecodingPool:
             outcome = _Outcome(error=DecodingCrashed())
         except Exception as error:  # what was to be done, or what came of it, can't be pickled
             outcome = _bug(error)
+        else:
+            if worker.memory() > self.memory_limit // 2:
+                worker.replace()  # what it has not given back must not be charged to the next file
         if outcome.trace:
             logger.warning("Unexpected error in a decoder, given %r:\n%s", task._arguments, outcome.trace)
         with self._lock:
             if self._closed:
                 return  # `close` has answered for the task
-            self._running.discard(task)
+            self._running.pop(task, None)
             self._idle.append(worker)
         self._dispatch()  # first, so that the worker is busy while the result is dealt with
         if outcome.error is None:
             task._future.set_result(outcome.value)
         else:
             task._future.set_exception(outcome.error)
+
+
+def _memory_for(workers: int) -> int:
+    """Bytes that each of so many workers may take on this machine."""
+    import psutil
+
+    machine = int(psutil.virtual_memory().total)
+    return min(MOST_MEMORY, max(LEAST_MEMORY, machine // (2 * workers)))
 
 
 class _Process(SpawnProcess):
@@ -265,7 +330,17 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    Process = _Process
+    """Makes such processes, and knows the last one."""
+
+    latest: _Process | None = None
+
+    def Process(self, *arguments: Any, **named: Any) -> _Process:  # type: ignore[override]
+        # A pool that ends may still be starting one while its successor does.
+        process = self.latest = _Process(*arguments, **named)
+        return process
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SpawnContext, ()  # pebble gives it to the worker, which makes no processes
 
 
 class _Worker:
@@ -273,6 +348,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._context = _Context()
         self._pool: ProcessPool | None = None
         self._stopped = False
 
@@ -284,12 +360,27 @@ class _Worker:
                     return None
                 if pool is None:
                     pool = self._pool = ProcessPool(
-                        max_workers=1, initializer=exec, initargs=(_BEGINNING,), context=_Context()
+                        max_workers=1, initializer=exec, initargs=(_BEGINNING,), context=self._context
                     )
                 with suppress(RuntimeError):  # the process died while idle: once more, with a new one
                     return pool.schedule(function, args=arguments, timeout=time_limit)
                 _end(pool)
         raise RuntimeError("worker processes can't be started")
+
+    def memory(self) -> int:
+        """Bytes of memory that the process takes now; 0 if it is not there."""
+        import psutil  # only the engine's process watches
+
+        process = self._context.latest
+        try:
+            return int(psutil.Process(process.pid).memory_info().rss) if process and process.pid else 0
+        except psutil.Error:
+            return 0
+
+    def kill(self) -> None:
+        with suppress(OSError, ValueError):  # it has ended already
+            if process := self._context.latest:
+                process.kill()
 
     def replace(self) -> None:
         with self._lock:

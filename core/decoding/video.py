@@ -4,6 +4,9 @@ A clip is divided into as many equal parts as frames are wanted; each part is se
 exactly means decoding everything from the keyframe before it, so a keyframe at most a quarter of a part earlier is
 taken instead: a film costs a few keyframes, and a short clip never more than one pass.
 
+Times are those at which frames are shown, counted from the first: of a container that only says when frames are
+decoded (AVI) they are worked out from how far its codec puts frames in another order.
+
 A model with rules of its own (`View.grid`) wants frames by number, which only a pass over all packets can tell; exact
 in number and pixels unless `View.scaled` allows keyframes here too.
 """
@@ -14,10 +17,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
-from typing import TypeVar
 
 import av
 import av.error
@@ -26,12 +27,24 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
 from PIL import Image
 
 from core.decoding import Pixels, Raster, Seen, Source, View, metadata
-from core.decoding.grid import PAIR, frame_count, frame_size, spread
+from core.decoding.frames import Turn, rgb, turn_of
+from core.decoding.grid import frame_count, spread
+from core.decoding.moments import (
+    PASSABLE,
+    SAMPLE,
+    TELLING,
+    TITLES,
+    TYPICAL,
+    Moment,
+    as_a_model_wants,
+    bits,
+    evenly,
+    paired,
+)
 from core.errors import FileDamaged, FileTooLarge, FileUnsupported
 from core.media import WHOLE_FILE, Facts, ModelGrid
 
@@ -40,50 +53,52 @@ MEGAPIXELS_LIMIT = 150
 
 # Demuxers that never leave the file they are given. Others (playlists, concatenation scripts) open what is
 # written in it, even over the network.
-_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg"
-_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
+_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,dv"
 _SIGNATURE = re.compile(
-    rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1a\x45\xdf\xa3|RIFF....AVI |OggS|FLV\x01|\x47.{187}\x47", re.DOTALL
+    rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1a\x45\xdf\xa3|RIFF....AVI |OggS|FLV\x01"
+    rb"|\x47.{187}\x47|.{4}\x47.{191}\x47|\0\0\x01\xba|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x1f\x07\0",
+    re.DOTALL,
 )
 _STILL_PICTURE = re.compile(rb"....ftyp(?:avi[fs]|hei[cxms]|hev[cx]|m[is]f1)", re.DOTALL)
-_NAMES = {"avi": "AVI", "mpegts": "MPEG-TS", "mpeg": "MPEG", "flv": "Flash video", "asf": "ASF", "ogg": "Ogg"}
+_NAMES = {
+    "avi": "AVI",
+    "mpegts": "MPEG-TS",
+    "mpeg": "MPEG",
+    "flv": "Flash video",
+    "asf": "Windows Media",
+    "ogg": "Ogg",
+    "dv": "DV",
+}
+_NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails  # the cover of a sound file, a chapter's picture
 
-_TYPICAL_MOMENTS = (0.15, 0.3, 0.5, 0.7, 0.05)
-"""Where a frame that stands for the clip is looked for, as parts of its length: past the titles, then on."""
-_FLAT_DEVIATION = 12.0
-"""Standard deviation of a frame's grey levels (0..255) below which it shows nothing: black, white, a fade."""
-_TITLES = 0.1
-"""The part of a clip's length in which a frame that stands for it is not looked for."""
-
-T = TypeVar("T")
-
-_FILTER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-
-
-@dataclass(frozen=True)
-class _Moment:
-    time: float
-    """Seconds from the clip's start."""
-    earliest: float
-    """A keyframe from here on, in seconds, will do as well."""
+_LEADING = 3
+"""How many frames that follow a keyframe in an AVI may be shown before it; encoders make no more unasked."""
+_ENTERED_ANYWHERE = ("mpegts", "mpeg")
+_FARTHEST = 4.0
+"""Seconds of video that are decoded at most to reach a frame that stands for the clip."""
+_FASTEST = 1000.0
+"""Frames a second beyond which what a file says of its rate is nonsense."""
+_STRANGEST_SHAPE = 8
+"""How many times as wide as high a pixel may be, or the reverse; DVDs and cameras stay below 2.5."""
 
 
 def decode_clip(source: Source, view: View) -> Seen:
     """The wanted frames of the clip; fewer if it is shorter, or broken towards its end. Raises MediaError."""
-    with _opened(source) as container:
+    with opened(source) as container:
         clip = _Clip(container)
         small = View(max_side=view.thumbnail)
-        frames, times, thumbnail = [], [], None
+        frames, times, thumbnail, told = [], [], None, -1.0
         for time, frame in clip.looked_at(view, source.size):
             frames.append(clip.rendered(frame, view))
             times.append(time)
-            if view.thumbnail and (thumbnail is None or _flat(thumbnail)) and time >= _TITLES * clip.duration:
-                thumbnail = clip.rendered(frame, small)
+            if view.thumbnail and told < TELLING and time >= TITLES * clip.duration:
+                candidate = clip.rendered(frame, small)
+                if (tells := bits(candidate)) > told:
+                    thumbnail, told = candidate, tells
         if not frames:
             raise FileDamaged(detail="no frame of it can be decoded")
         if view.grid:
-            frames, times = _paired(frames), _paired(times)
+            frames, times = paired(frames), paired(times)
         return Seen(
             format=_container_name(container, source),
             frames=np.stack(frames),
@@ -95,26 +110,15 @@ def decode_clip(source: Source, view: View) -> Seen:
         )
 
 
-def _moments(view: View, duration: float) -> list[_Moment]:
-    if view.at is not None:
-        time = min(max(view.at, 0.0), duration)
-        return [_Moment(time, time)]
-    part = duration / view.frames
-    return [_Moment((index + 0.5) * part, (index + 0.25) * part) for index in range(view.frames)]
-
-
-def _paired(frames: list[T]) -> list[T]:
-    """An even number of them: without the last, or one twice."""
-    return frames[: len(frames) // PAIR * PAIR] or frames * PAIR
-
-
 @contextmanager
-def _opened(source: Source) -> Iterator[InputContainer]:
+def opened(source: Source, demuxers: str = _DEMUXERS, **options: str) -> Iterator[InputContainer]:
+    """The file as FFmpeg reads it, by one of the demuxers with these options, its errors as ours. Raises MediaError."""
     head = source.head(4096)
     if _STILL_PICTURE.match(head):  # in the same container as MP4
         raise source.misnamed()
+    options |= {"format_whitelist": demuxers, "protocol_whitelist": "none"}
     try:
-        container = av.open(source.file, "r", options=_OPTIONS, metadata_errors="ignore", buffer_size=2**18)
+        container = av.open(source.file, "r", options=options, metadata_errors="ignore", buffer_size=2**18)
     except av.error.FFmpegError as error:
         if _SIGNATURE.match(head):
             raise FileDamaged(detail=_words(error)) from error
@@ -126,6 +130,12 @@ def _opened(source: Source) -> Iterator[InputContainer]:
             raise FileUnsupported(detail=_words(error)) from error
         except av.error.FFmpegError as error:
             raise FileDamaged(detail=_words(error)) from error
+
+
+def whole_frames(packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
+    """The frames that decoding the packet brings out; none if it is broken, the next may be whole."""
+    with suppress(av.error.InvalidDataError):
+        yield from packet.decode()
 
 
 def _words(error: av.error.FFmpegError) -> str:
@@ -145,15 +155,21 @@ class _Clip:
             raise FileTooLarge(megapixels=round(megapixels), limit=MEGAPIXELS_LIMIT)
         self._base = self._stream.time_base or Fraction(1, av.time_base)
         self._start = self._stream.start_time or 0
-        self._rotation = 0
+        # AVI tells when a frame is decoded, not when it is shown.
+        self._decoding_times = container.format.name == "avi"
+        self._stored = self._context.width, self._context.height
+        self._turn = Turn()
+        self._begun = False
         self._planned = 0
         self.duration = self._duration()
 
     def _duration(self) -> float:
-        if self._stream.duration:
+        # What a program stream says of its length ends with the last stamp, which many frames may share.
+        counted = self._container.format.name == "mpeg"
+        if self._stream.duration and not counted:
             return float(self._stream.duration * self._base)
         known = (self._container.duration or 0) / av.time_base
-        if known and not self._start:
+        if known and not self._start and not counted:
             return known
         # A recording that was never finished says nothing, and one that begins late may say when it ends in place of
         # how long it is: what is there has to be counted, if possible from the last keyframe on.
@@ -162,8 +178,8 @@ class _Clip:
             if known:
                 self._container.seek(self._start + int(known / self._base), stream=self._stream)
             for packet in self._container.demux(self._stream):
-                end = max(end, (_stamp(packet) or 0) + (packet.duration or 0))
-        return float((end - self._start) * self._base)
+                end = max(end, (self._when(packet) or end) + (packet.duration or 0))
+        return self._seconds(end) if end > self._start else known
 
     @property
     def tags(self) -> dict[str, str]:
@@ -173,16 +189,15 @@ class _Clip:
     def size(self, view: View) -> tuple[int, int]:
         """Width and height of what the view takes of the clip as shown: pixels made square, and upright once a
         frame was decoded."""
-        left, top, right, bottom = view.box(*self._shown(self._rotation))
+        left, top, right, bottom = view.box(*self._shown())
         return right - left, bottom - top
 
-    def _shown(self, rotation: int) -> tuple[int, int]:
-        width, height = self._square(self._context.width, self._context.height)
-        return (height, width) if rotation % 180 else (width, height)
-
-    def _square(self, width: int, height: int) -> tuple[int, int]:
+    def _shown(self) -> tuple[int, int]:
+        width, height = self._stored
         shape = self._stream.sample_aspect_ratio
-        return (max(1, round(width * shape)) if shape else width), height
+        if shape and 1 / _STRANGEST_SHAPE <= shape <= _STRANGEST_SHAPE:
+            width = max(1, round(width * shape))
+        return self._turn.size(width, height)
 
     # --- reaching frames ---
 
@@ -191,7 +206,7 @@ class _Clip:
         if view.typical:
             return self.typical()
         if view.grid is None:
-            return self.frames_at(_moments(view, self.duration))
+            return self.frames_at(evenly(view, self.duration))
         if view.scaled and size > WHOLE_FILE:
             return self._about_numbers(view.grid)
         return self._at_numbers(view.grid, nearby=view.scaled)
@@ -215,8 +230,8 @@ class _Clip:
                 stamp = min(stamp, keyframe)
             reached_from[stamp] = keyframe
         for keyframe, run in groupby(reached_from, reached_from.__getitem__):
-            for stamp, frame in self._decoded(list(run), self._way_to(keyframe)):
-                self._rotation = frame.rotation
+            way = self._way_to(keyframe)
+            for stamp, frame in self._decoded(list(run), way[1] if way else self._start):
                 yield (bisect_right(stamps, stamp) - 1) / rate, frame
 
     def _about_numbers(self, grid: ModelGrid) -> Iterator[tuple[float, VideoFrame]]:
@@ -226,7 +241,7 @@ class _Clip:
         self._planned = frame_count(total, rate, grid)
         near = (total - 1) / (self._planned - 1) / 4
         # Half a frame in: there it is shown, however its stamp was rounded.
-        moments = [_Moment((number + 0.5) / rate, (number - near) / rate) for number in spread(total, self._planned)]
+        moments = [Moment((number + 0.5) / rate, (number - near) / rate) for number in spread(total, self._planned)]
         for time, frame in self.frames_at(moments):
             yield round(time * rate) / rate, frame
 
@@ -235,7 +250,7 @@ class _Clip:
         stamps, keyframes = [], []
         with suppress(av.error.FFmpegError):  # a damaged tail
             for packet in self._container.demux(self._stream):
-                stamp = _stamp(packet)
+                stamp = self._when(packet)
                 if packet.size and stamp is not None:
                     if not packet.is_discard:
                         stamps.append(stamp)
@@ -245,77 +260,123 @@ class _Clip:
 
     def _rate(self, total: int) -> float:
         """Frames a second on average."""
-        return float(self._stream.average_rate or 0) or (total / self.duration if total and self.duration else 1.0)
+        said = float(self._stream.average_rate or 0)
+        return said if 0 < said <= _FASTEST else (total / self.duration if total and self.duration else 1.0)
 
-    def _way_to(self, keyframe: int) -> int:
-        """The time stamp to seek so that decoding goes over this keyframe: MPEG-TS overshoots what it is asked for."""
+    def _way_to(self, stamp: int) -> tuple[int, int] | None:
+        """The time stamp of a keyframe at or before this one, and what to seek so that decoding goes over it; None
+        where there is none. MP4 goes by when frames are decoded; MPEG streams are entered anywhere, and their next
+        keyframe may be beyond what was asked for."""
         second = round(1 / self._base)
-        for target in (keyframe, keyframe - second, keyframe - 10 * second):
-            reached = self._keyframe_before(target)
-            if reached is not None and reached <= keyframe:
-                return target
-        return self._start
+        targets = [stamp, stamp - second, stamp - 10 * second]
+        if self._container.format.name in _ENTERED_ANYWHERE:
+            targets += [stamp - 100 * second, self._start - second]
+        for target in targets:
+            keyframe = self._keyframe_from(target, stamp)
+            if keyframe is not None and keyframe <= stamp:
+                return keyframe, target
+        return None
 
-    def frames_at(self, moments: Sequence[_Moment]) -> Iterator[tuple[float, VideoFrame]]:
+    def frames_at(self, moments: Sequence[Moment]) -> Iterator[tuple[float, VideoFrame]]:
         """(seconds, frame) for each of the moments, which must rise. No frame comes twice."""
         last = None
-        for run in self._runs(moments):
-            for stamp, frame in self._decoded(run, run[0]):
+        for target, run in self._runs(moments):
+            for stamp, frame in self._decoded(run, target):
                 if stamp != last:
                     last = stamp
-                    self._rotation = frame.rotation
-                    yield float((stamp - self._start) * self._base), frame
+                    yield self._seconds(stamp), frame
 
     def typical(self) -> Iterator[tuple[float, VideoFrame]]:
-        """One frame that stands for the clip: the first of several that is not flat, else the least flat."""
-        best, deviation = None, -1.0
-        for part in _TYPICAL_MOMENTS:
-            time = part * self.duration
-            for found in self.frames_at([_Moment(time, time - _TITLES * self.duration)]):
-                spread = _deviation(self.rendered(found[1], View(max_side=64)))
-                if spread > deviation:
-                    best, deviation = found, spread
-            if deviation >= _FLAT_DEVIATION:
-                break
-        if best:
+        """One frame that stands for the clip: the first of several that tells enough, else the one that tells most.
+
+        Keyframes past the titles come first, which cost one decoded frame each. What lies between them is only decoded
+        if they show next to nothing.
+        """
+        best, told = None, -1.0
+        for moments, enough in zip(self._typical_moments(), (TELLING, PASSABLE), strict=True):
+            for found in self.frames_at(moments) if told < PASSABLE else ():
+                tells = bits(self.rendered(found[1], View(max_side=SAMPLE)))
+                if tells > told:
+                    best, told = found, tells
+                if told >= enough:
+                    break
+        if best or (best := next(self.frames_at([Moment(0.0, 0.0)]), None)):
             yield best
 
-    def _runs(self, moments: Sequence[_Moment]) -> list[list[int]]:
-        """Time stamps to decode, grouped by the keyframe from which they are reached."""
-        runs: list[list[int]] = []
+    def _typical_moments(self) -> tuple[list[Moment], list[Moment]]:
+        """Where to look for such a frame: at keyframes, each once; and exactly, but not far from a keyframe."""
+        titles = TITLES * self.duration
+        at_keyframes: dict[int, Moment] = {}
+        others: dict[float, Moment] = {}
+        for part in TYPICAL:
+            time = part * self.duration
+            if way := self._way_to(self._stamp_of(time)):
+                keyframe = self._seconds(way[0])
+                if keyframe >= titles:
+                    at_keyframes.setdefault(way[0], Moment(time, titles))
+                time = min(time, max(keyframe, 0.0) + _FARTHEST)
+            others.setdefault(time, Moment(time, time))
+        return list(at_keyframes.values()), [others[time] for time in sorted(others)]
+
+    def _runs(self, moments: Sequence[Moment]) -> list[tuple[int, list[int]]]:
+        """(what to seek, time stamps to decode) for each keyframe from which some are reached."""
+        runs: list[tuple[int, list[int]]] = []
         previous = None
         for moment in moments:
             stamp = self._stamp_of(moment.time)
-            keyframe = self._keyframe_before(stamp)
-            if keyframe is None:
+            way = self._way_to(stamp)
+            if way is None:
                 continue  # beyond a damaged tail
+            keyframe, target = way
             if self._stamp_of(moment.earliest) <= keyframe < stamp:
                 stamp = keyframe
             if keyframe == previous:
-                runs[-1].append(stamp)
+                runs[-1][1].append(stamp)
             else:
-                runs.append([stamp])
+                runs.append((target, [stamp]))
             previous = keyframe
         # A track that can't be searched is decoded from where it starts.
-        return runs or [[self._stamp_of(moment.time) for moment in moments]]
+        if not runs and moments:
+            return [(self._start, [self._stamp_of(moment.time) for moment in moments])]
+        return runs
 
     def _stamp_of(self, time: float) -> int:
-        return self._start + int(time / self._base)
+        # A time that was made of a stamp has to lead back to it, however it was rounded.
+        return self._start + int(time / self._base + 0.001)
 
-    def _keyframe_before(self, stamp: int) -> int | None:
-        """Where decoding has to start to reach a time stamp, read from the container without decoding."""
-        try:
-            self._container.seek(stamp, stream=self._stream)
-            return next((_stamp(packet) for packet in self._container.demux(self._stream) if packet.size), None)
-        except av.error.FFmpegError:
-            return None
+    def _seconds(self, stamp: int) -> float:
+        return float((stamp - self._start) * self._base)
+
+    def _keyframe_from(self, target: int, stamp: int) -> int | None:
+        """Where decoding starts when `target` is sought, read from the container without decoding, or something beyond
+        `stamp`."""
+        with suppress(av.error.FFmpegError):
+            self._seek(target)
+            for packet in self._container.demux(self._stream):
+                when = self._when(packet)
+                if when is not None and (packet.is_keyframe or when > stamp):
+                    return when
+        return None
+
+    def _seek(self, stamp: int) -> None:
+        if self._delay():
+            # A keyframe may be shown after some that follow it in the file. AVI knows nothing before its start.
+            stamp = max(stamp - self._delay() - _LEADING, 0)
+        self._container.seek(stamp, stream=self._stream)
+
+    def _when(self, packet: Packet[VideoStream]) -> int | None:
+        return packet.dts if packet.pts is None or self._decoding_times else packet.pts
+
+    def _delay(self) -> int:
+        """By how many stamps a frame is decoded before it is shown, where stamps say when it is decoded."""
+        return self._context.reorder_depth if self._decoding_times else 0
 
     def _decoded(self, stamps: list[int], origin: int) -> Iterator[tuple[int, VideoFrame]]:
         """The frames shown at these time stamps, decoding forward from the keyframe before `origin`."""
         wanted = iter(stamps)
         stamp = next(wanted)
         with suppress(av.error.FFmpegError):  # no index: the demuxer stands at the start
-            self._container.seek(origin, stream=self._stream)
+            self._seek(origin)
         shown: tuple[int, VideoFrame] | None = None
         for found in self._decoded_onwards():
             while found[0] > stamp:
@@ -334,6 +395,7 @@ class _Clip:
 
     def _decoded_onwards(self) -> Iterator[tuple[int, VideoFrame]]:
         packets = self._container.demux(self._stream)
+        stamp: int | None = None
         while True:
             try:
                 packet = next(packets, None)
@@ -341,10 +403,21 @@ class _Clip:
                 return  # a damaged tail: what was decoded so far counts
             if packet is None:
                 return
-            with suppress(av.error.InvalidDataError):  # one broken frame; the next may be whole
-                for frame in packet.decode():
-                    stamp = _stamp(frame)
-                    yield self._start if stamp is None else stamp, frame
+            for frame in whole_frames(packet):
+                if not self._begun:
+                    # All others are shown as the first, whatever becomes of their size.
+                    self._begun = True
+                    self._stored, self._turn = (frame.width, frame.height), turn_of(frame)
+                stamp = self._shown_at(frame, stamp)
+                yield stamp, frame
+
+    def _shown_at(self, frame: VideoFrame, last: int | None) -> int:
+        if self._decoding_times:
+            # A frame comes out with the stamp of the packet that brought it out; the last ones come without any.
+            stamp = frame.dts - self._delay() if frame.dts is not None else None if last is None else last + 1
+        else:
+            stamp = frame.dts if frame.pts is None else frame.pts
+        return self._start if stamp is None else stamp
 
     # --- showing them ---
 
@@ -352,33 +425,26 @@ class _Clip:
         """What the view takes of the frame: RGB, square pixels, upright, at the size it wants."""
         if view.grid:
             return self._gridded(frame, view, view.grid)
-        shown = self._shown(frame.rotation)
+        shown = self._shown()
         left, top, right, bottom = view.box(*shown)
         wanted = view.size(right - left, bottom - top)
         # The whole frame is brought to the scale at which its part has the wanted size.
         whole = round(shown[0] * wanted[0] / (right - left)), round(shown[1] * wanted[1] / (bottom - top))
-        width, height = (whole[1], whole[0]) if frame.rotation % 180 else whole
-        colours = None
-        if frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb:
-            # What players assume: high definition is BT.709, what is smaller BT.601.
-            colours = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
-        rgb = frame.reformat(width, height, "rgb24", colours, interpolation=_FILTER, threads=1).to_ndarray()
-        upright = np.rot90(rgb, round(frame.rotation / 90))
+        upright = self._turn.upright(rgb(frame, *self._turn.size(*whole)))
         x = min(round(left * whole[0] / shown[0]), whole[0] - wanted[0])
         y = min(round(top * whole[1] / shown[1]), whole[1] - wanted[1])
-        return np.ascontiguousarray(upright[y : y + wanted[1], x : x + wanted[0]], dtype=np.uint8)
+        return np.ascontiguousarray(upright[y : y + wanted[1], x : x + wanted[0]])
 
     def _gridded(self, frame: VideoFrame, view: View, grid: ModelGrid) -> Pixels:
         """What a model with such rules gets of the frame: stored pixels, whatever their shape, but upright.
 
-        Colours are as the file says, else those of BT.601; its own code leaves it to FFmpeg likewise.
+        Colours are as the file says, else those of BT.601; its own code leaves it to FFmpeg likewise. So neither is
+        high dynamic range reduced, nor are fields taken apart.
         """
-        rgb = frame.reformat(format="rgb24", threads=1).to_ndarray()
-        image = Image.fromarray(np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)), dtype=np.uint8))
-        left, top, right, bottom = view.box(*image.size)
-        size = frame_size(right - left, bottom - top, self._planned, grid)
-        part = image.crop((left, top, right, bottom)) if view.region else image
-        return np.ascontiguousarray(part.resize(size, Image.Resampling.BICUBIC))
+        width, height = self._stored
+        stored = frame.reformat(width, height, "rgb24", threads=1).to_ndarray().astype(np.uint8, copy=False)
+        image = Image.fromarray(np.ascontiguousarray(self._turn.upright(stored)))
+        return as_a_model_wants(image, view, grid, self._planned)
 
     def details(self) -> Iterator[tuple[str, str]]:
         yield "Codec", self._context.codec.canonical_name
@@ -391,32 +457,19 @@ class _Clip:
 
 
 def _picture_track(container: InputContainer) -> VideoStream:
-    for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic:
-            continue  # the cover of a sound file
-        if stream.codec_context is None:
-            raise FileUnsupported(detail=f"codec {stream.codec_tag}")
-        return stream
+    tracks = [stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES]
+    for track in tracks:
+        if track.codec_context is not None:
+            return track
+    if tracks:
+        raise FileUnsupported(detail=f"codec {tracks[0].codec_tag}")
     raise FileUnsupported(detail="sound without a picture" if container.streams.audio else "no picture track")
-
-
-def _stamp(timed: Packet[VideoStream] | VideoFrame) -> int | None:
-    # AVI has decoding times only.
-    return timed.dts if timed.pts is None else timed.pts
-
-
-def _deviation(pixels: Pixels) -> float:
-    return float(pixels.mean(axis=2).std())
-
-
-def _flat(pixels: Pixels) -> bool:
-    return _deviation(pixels) < _FLAT_DEVIATION
 
 
 def _container_name(container: InputContainer, source: Source) -> str:
     if container.format.name.startswith("mov,"):
         brand = container.metadata.get("major_brand", "qt").strip()
-        return "QuickTime" if brand == "qt" else "MP4"
+        return "QuickTime" if brand == "qt" else "3GP" if brand.startswith("3g") else "MP4"
     if container.format.name.startswith("matroska"):
         return source.format.name if source.format.name == "WebM" else "Matroska"
     return _NAMES.get(container.format.name, container.format.name)

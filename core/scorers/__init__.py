@@ -221,6 +221,10 @@ class Scorer(Protocol[OwnShelf]):
     extractor: str
     """Names the features it keeps and their version; empty for a judge that keeps none."""
 
+    reads_pixels_alone: bool
+    """Whether a score of a picture or clip depends on nothing in its file but the pixels: then it outlives a rating or
+    a caption that is written into the file."""
+
     @property
     def appetite(self) -> int:
         """Of a slow judge, asked by `judge_slowly`: how many documents it likes to have waiting. 0: it is quick."""

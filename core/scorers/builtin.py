@@ -167,6 +167,7 @@ class BuiltinMatcher(IsQuick):
         f"builtin features {FEATURES_VERSION}; {pixels.max_pixels} pixels, {FRAMES} frames, scale {pixels.margin}"
     )
     identity = f"builtin {VERSION}; {extractor}"
+    reads_pixels_alone = False  # captions and keywords are words
 
     def extract(self, decoded: Decoded) -> Feature:
         """Look, figures and points of up to 8 frames, the shape, and the first words. At most 12 KB."""

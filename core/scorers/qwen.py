@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ WORTH_MEASURING = 0.5
 """Seconds of work from which a rate says something."""
 
 
+PAGE_CHARACTERS = 1500
+"""How much of what a page of a document says is given beside its picture, which small print can't be read from."""
+
+
 def score_of(logits: NDArray[np.float32]) -> Scores:
     """The sigmoid, exact to float32."""
     with np.errstate(over="ignore"):
@@ -51,7 +55,7 @@ def vision_of(decoded: Decoded, factor: int) -> Vision:
     assert decoded.frames is not None
     count, height, width, _ = decoded.frames.shape
     rows, columns = height // factor, width // factor
-    if decoded.kind is Kind.IMAGE:
+    if decoded.kind is not Kind.VIDEO:  # a picture, or a page of a document
         return Vision(rows, columns)
     times = np.array(decoded.times, np.float64).reshape(count // 2, 2).mean(axis=1)
     return Vision(rows, columns, tuple(times.tolist()))
@@ -153,6 +157,8 @@ class QwenModel:
 
 class QwenJudge(KeepsNoFeatures):
     """A loaded model that looks at pictures in one way."""
+
+    reads_pixels_alone = True
 
     def __init__(self, model: QwenModel, pixels: PixelPolicy) -> None:
         assert pixels.grid is not None
@@ -262,8 +268,12 @@ class QwenQuestion(OnlyScores):
         if decoded.frames is None:
             return Shown(Side(texts=(decoded.text,)), ())
         vision = vision_of(decoded, self._judge.factor)
+        seen = (Seen(key, decoded.frames),)
+        if decoded.kind is Kind.TEXT and decoded.text:
+            # What a page says is not remembered with its vision, so it is read again the next time.
+            return Shown(replace(_side_of(vision), texts=(decoded.text[:PAGE_CHARACTERS],)), seen)
         self._model.note(key, vision)
-        return Shown(_side_of(vision), (Seen(key, decoded.frames),))
+        return Shown(_side_of(vision), seen)
 
     def remark(self) -> SemblanceError | None:
         return TextCut(count=self._cut) if self._cut else None

@@ -586,12 +586,6 @@ def test_a_bomb_that_shrinks_while_decoding_is_none(tmp_path: Path, monkeypatch:
         decode(str(tmp_path / "largeTrue.jpg"), PixelPolicy(32 * 32, scaled=True))
 
 
-def test_heic_is_named_as_what_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "IMG_0001.jpg"
-    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
-    assert refusal(path) == FileUnsupported(detail="HEIC")
-
-
 def test_a_file_of_no_format_of_ours(tmp_path: Path) -> None:
     path = tmp_path / "a.xyz"
     path.write_text("?")

@@ -27,7 +27,15 @@ from PIL import Image
 from core import decoding
 from core.decoding import Preview
 from core.decoding.pool import DecodingPool, Task
-from core.errors import DecodingCrashed, DecodingTimedOut, FileDamaged, FileEmpty, FileUnsupported, FileVanished
+from core.errors import (
+    DecodingCrashed,
+    DecodingTimedOut,
+    FileDamaged,
+    FileEmpty,
+    FileUnsupported,
+    FileVanished,
+    MemoryExceeded,
+)
 from core.media import Kind, PixelPolicy, Region
 
 POLICY = PixelPolicy(32 * 32, scaled=True)
@@ -76,6 +84,16 @@ def crash(path, policy, **_):
 class Unpicklable(Exception):
     def __init__(self, one, two):
         super().__init__(one)
+
+def eat(path, policy, **_):
+    eaten = []
+    while True:
+        eaten.append(b"x" * 2**24)
+
+def eat_some(path, policy, **_):
+    global kept
+    kept = b"x" * (250 * 2**20)
+    return os.getpid()
 
 def go_wrong(path, policy, **_):
     raise Unpicklable("oh", "dear")
@@ -133,6 +151,28 @@ def misbehave(misbehaving: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Calla
         monkeypatch.setattr(decoding, "decode", getattr(misbehaving, name))
 
     return choose
+
+
+def test_a_file_that_eats_memory_costs_its_worker_and_no_other(
+    misbehave: Callable[[str], None], misbehaving: ModuleType, picture: str
+) -> None:
+    with DecodingPool(workers=2, time_limit=20, memory_limit=400 * 2**20) as pool:
+        kept = [pool._submit(misbehaving.linger, f"{picture}.{number}", POLICY) for number in range(1)]
+        misbehave("eat")
+        with pytest.raises(MemoryExceeded, match="400 MB"):
+            pool.decode(picture, POLICY).result()
+        Path(f"{picture}.0.go").touch()
+        assert kept[0].result() == f"{picture}.0"
+        assert pool.thumbnail(picture, 32, None).result().raster
+        until(lambda: all(worker.memory_info().rss < 400 * 2**20 for worker in workers()))
+
+
+def test_what_a_worker_does_not_give_back_is_not_charged_to_the_next_file(
+    misbehave: Callable[[str], None], misbehaving: ModuleType, picture: str
+) -> None:
+    with DecodingPool(workers=1, memory_limit=450 * 2**20) as pool:
+        processes = [pool._submit(misbehaving.eat_some, picture, POLICY).result() for _ in range(2)]
+    assert processes[0] != processes[1]
 
 
 def test_everything_that_can_be_asked(pool: DecodingPool, picture: str, tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.decoding import decode, make_filmstrip, make_preview, make_thumbnail
+from core.decoding import decode, make_filmstrip, make_preview, make_thumbnail, video
 from core.errors import FileDamaged, FileMisnamed, FileUnsupported, MediaError
-from core.media import Decoded, Facts, Kind, PixelPolicy, Region
+from core.media import FORMATS, Decoded, Facts, Kind, PixelPolicy, Region
+from tests.samples.clips import SAMPLES
 
 EIGHT = PixelPolicy(10**9, frames=8)
+CLIP_SUFFIXES = {suffix for row in FORMATS if row.kind is Kind.VIDEO for suffix in row.suffixes}
 
 WriteClip = Callable[..., Path]
 
@@ -348,3 +350,231 @@ def test_a_long_clip_costs_a_few_keyframes(write_clip: WriteClip) -> None:
     frames, _ = look(path)
     assert len(frames) == 8
     assert time.perf_counter() - started < everything / 4
+
+
+# --- formats and codecs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name.rpartition(".")[2] in CLIP_SUFFIXES])
+def test_a_sample_of_every_clip_is_decoded(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"a.{name}"
+    SAMPLES[name](path)
+    frames, decoded = look(path)
+    assert len(frames) == 8
+    assert decoded.facts.duration == pytest.approx(0.4 if name in ("dv", "mpeg") else 1.0, abs=0.05)
+    shape = 768 / 576 if name == "dv" else 1.5
+    assert decoded.facts.width / decoded.facts.height == pytest.approx(shape)
+    for frame, moment in zip(frames, decoded.times, strict=True):
+        assert np.abs(frame[5, 5].astype(int) - (30, 40, 200)).max() < 25
+        red = (frame[..., 0].astype(int) - frame[..., 2]) > 60
+        middle = np.flatnonzero(red.any(axis=0)).mean() / frame.shape[1]
+        index = moment * (25 if name in ("dv", "mpeg") else 10)
+        assert middle == pytest.approx(0.35 + 0.03 * index, abs=0.014), "the frame is of the moment it says"
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+def test_whatever_turns_and_mirrors_it_is_undone(
+    tmp_path: Path, quadrants_image: Image.Image, degrees: int, flips: tuple[bool, bool], name: str
+) -> None:
+    if name == "a.mkv" and any(flips):
+        pytest.skip("Matroska knows no mirroring but one, and turns alone")
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        stream.set_display_rotation(degrees, hflip=flips[0], vflip=flips[1])
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(quadrants_image), "rgb24")))
+        container.mux(stream.encode())
+    expected = np.rot90(np.asarray(quadrants_image), degrees // 90)
+    if flips[0]:
+        expected = expected[:, ::-1]
+    if flips[1]:
+        expected = expected[::-1]
+    frames, decoded = look(path)
+    assert (decoded.facts.height, decoded.facts.width) == expected.shape[:2] == frames.shape[1:3]
+    height, width, _ = expected.shape
+    for y in (height // 4, height * 3 // 4):
+        for x in (width // 4, width * 3 // 4):
+            assert np.abs(frames[0][y, x].astype(int) - expected[y, x]).max() < 30
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.avi", "mpeg4", {"bf": "2", "b": "4000k"}),
+        ("a.avi", "libx264", {"x264-params": "bframes=3:b-adapt=0:b-pyramid=2"}),
+        ("a.avi", "libx264", {"x264-params": "bframes=3:b-adapt=0:open-gop=1"}),
+        ("a.mkv", "libx264", {"x264-params": "bframes=3:b-adapt=0:open-gop=1"}),
+        ("a.mp4", "libx264", {"x264-params": "bframes=3:b-adapt=0:open-gop=1"}),
+        ("a.mts", "libx264", {"x264-params": "bframes=3:b-adapt=0:open-gop=1"}),
+        ("a.mpg", "mpeg2video", {"bf": "2"}),
+        ("a.mkv", "libx265", {"x265-params": "log-level=none:pools=none:open-gop=1"}),
+    ],
+)
+@pytest.mark.parametrize("keyframes_every", [10, 1000])
+def test_moments_are_exact_whatever_the_order_of_decoding(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], keyframes_every: int
+) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w", format="mpegts" if name == "a.mts" else None) as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", keyframes_every
+        stream.codec_context.thread_count = 1
+        for index in range(60):
+            grey = np.full((48, 64, 3), 4 * index, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "rgb24")))
+        container.mux(stream.encode())
+    for index in (0, 1, 7, 9, 10, 11, 19, 20, 23, 38, 41, 55, 58, 59):
+        raster = make_preview(str(path), 64, (index + 0.5) / 25).raster
+        assert raster is not None
+        assert np.frombuffer(raster.data, np.uint8).mean() / 4 == pytest.approx(index, abs=0.6)
+
+
+# --- colours and fields --------------------------------------------------------------------------------
+
+
+def bright(path: Path, grey: int, transfer: int) -> np.ndarray:
+    """A frame that is (nearly) all this level of 10 bits, said to be of that transfer, as it is shown."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx265", rate=25, options={"x265-params": f"log-level=none:pools=none:transfer={transfer}"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = transfer, 9, 9
+        frame = av.VideoFrame(64, 48, "yuv420p10le")
+        for plane, level in zip(frame.planes, (grey, 512, 512), strict=True):
+            plane.update(np.full(plane.buffer_size // 2, level, "<u2"))
+        frame.color_trc, frame.color_primaries, frame.colorspace = transfer, 9, 9
+        for _ in range(3):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return look(path)[0][0][24, 32].astype(int)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "share", "level"),
+    [
+        # The share of full signal, and the level on an ordinary screen that it should be near.
+        (16, 0.581, 233),  # PQ: 203 cd/m², diffuse white
+        (16, 0.44, 137),  # 52 cd/m²: a quarter of it
+        (16, 0.752, 255),  # 1000 cd/m²: as bright as it gets
+        (16, 0.0, 0),
+        (18, 0.75, 233),  # HLG: diffuse white
+        (18, 1.0, 255),
+        (18, 0.0, 0),
+    ],
+)
+def test_high_dynamic_range_is_brought_to_an_ordinary_screens(
+    tmp_path: Path, transfer: int, share: float, level: int
+) -> None:
+    shown = bright(tmp_path / "a.mp4", round(64 + share * 876), transfer)
+    assert np.ptp(shown) <= 2
+    assert shown.mean() == pytest.approx(level, abs=6)
+
+
+def test_ten_bits_of_ordinary_range_are_as_eight(tmp_path: Path) -> None:
+    assert bright(tmp_path / "a.mp4", 64 + 438, 1).mean() == pytest.approx(127.5, abs=2)
+
+
+def test_two_fields_are_not_shown_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.mts"
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme", "b": "8000k"})
+        stream.width, stream.height, stream.pix_fmt = 192, 96, "yuv422p"
+        for index in range(10):
+            frame = np.zeros((96, 192, 3), np.uint8)
+            for field in range(2):  # a bar that moves by half its width from field to field
+                left = 10 + 12 * (2 * index % 10 + field)
+                frame[field::2, left : left + 24] = 255
+            video = av.VideoFrame.from_ndarray(frame, "rgb24").reformat(format="yuv422p")
+            container.mux(stream.encode(video))
+        container.mux(stream.encode())
+    frames, _ = look(path)
+    for frame in frames.astype(int):
+        between = np.abs(frame[1:-1] * 2 - frame[:-2] - frame[2:]).mean()
+        assert between < 4, "no teeth"
+
+
+def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("qtrle", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "argb"
+        pixels = np.zeros((48, 64, 4), np.uint8)
+        pixels[:, :32] = (255, 200, 0, 0)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "argb")))
+        container.mux(stream.encode())
+    frames, _ = look(path)
+    assert frames[0][24, 48].tolist() == [255, 255, 255]
+    assert frames[0][24, 16].tolist() == [200, 0, 0]
+
+
+# --- odd clips -----------------------------------------------------------------------------------------
+
+
+def test_a_clip_that_changes_its_size_keeps_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.mts"
+    with open(path, "wb") as whole:
+        for part, size in enumerate([(64, 48), (128, 48)]):
+            with av.open(str(tmp_path / "part"), "w", format="mpegts") as container:
+                stream = container.add_stream("libx264", rate=25)
+                stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+                for index in range(25):
+                    frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 100, np.uint8), "rgb24")
+                    frame.pts = 25 * part + index
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode())
+            whole.write((tmp_path / "part").read_bytes())
+    frames, decoded = look(path)
+    assert frames.shape[1:] == (48, 64, 3)
+    assert len(frames) > 4
+    assert decoded.facts.duration == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_nonsensical_shape_of_pixels_is_ignored(write_clip: WriteClip) -> None:
+    frames, decoded = look(write_clip(pixel_shape=Fraction(3000, 1), count=3))
+    assert frames.shape[1:] == (48, 64, 3)
+    assert decoded.facts.width == 64
+
+
+@pytest.mark.parametrize(
+    "leader",
+    [
+        pytest.param([0] * 100, id="black"),
+        pytest.param([255] * 100, id="white"),
+        pytest.param([0] * 60 + [6 * index for index in range(40)], id="a fade from black"),
+        pytest.param([255, 0] * 40, id="flashes"),
+    ],
+)
+@pytest.mark.parametrize("keyframes_every", [12, 1000])
+def test_a_thumbnail_tells_what_the_clip_shows(write_clip: WriteClip, leader: list[int], keyframes_every: int) -> None:
+    lively = np.asarray(Image.effect_noise((64, 48), 80).convert("RGB"))
+    title = np.zeros((48, 64, 3), np.uint8)
+    title[22:25, 20:40] = 255
+    begin = [np.full((48, 64, 3), level, np.uint8) for level in leader]
+    path = write_clip(frames=[*begin, *[title] * 20, *[lively] * 150], keyframes_every=keyframes_every)
+    raster = make_thumbnail(str(path), 64, None).raster
+    assert raster is not None
+    shown = np.frombuffer(raster.data, np.uint8).reshape(48, 64, 3)
+    assert np.corrcoef(shown[..., 1].ravel(), lively[..., 1].ravel())[0, 1] > 0.5
+
+
+def test_a_thumbnail_costs_few_frames(write_clip: WriteClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    lively = np.asarray(Image.effect_noise((64, 48), 80).convert("RGB"))
+    path = write_clip(frames=[lively] * 500, keyframes_every=100)
+    decoded = []
+    whole_frames = video.whole_frames
+
+    def counting(packet: object) -> object:
+        for frame in whole_frames(packet):  # type: ignore[arg-type]
+            decoded.append(frame)
+            yield frame
+
+    monkeypatch.setattr(video, "whole_frames", counting)
+    assert make_thumbnail(str(path), 64, None).raster
+    assert len(decoded) <= 6

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import media
 from core.errors import FolderForbidden, FolderMissing
-from core.media import FORMATS, WHOLE_FILE, Kind, Listed, Listing, Unlisted, fingerprint, format_of, scan, subfolders
+from core.media import (
+    FORMATS,
+    WHOLE_FILE,
+    Kind,
+    Listed,
+    Listing,
+    Unlisted,
+    fingerprint,
+    format_of,
+    openable,
+    scan,
+    subfolders,
+)
 
 
 def listing_of(folder: Path, **options: bool) -> Listing:
@@ -28,7 +44,7 @@ def paths_of(listing: Listing) -> list[str]:
 
 
 def test_lists_media_of_every_depth_in_order_of_name(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.PNG", "sub/c.mp4", "sub/deeper/d.txt", "e.docx", ".hidden.jpg", ".git/f.jpg"):
+    for name in ("b.jpg", "a.PNG", "sub/c.mp4", "sub/deeper/d.txt", "e.exe", "~$f.txt", ".hidden.jpg", ".git/f.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     listing = listing_of(tmp_path)
@@ -61,6 +77,58 @@ def test_symbolic_links_are_followed_once_and_never_in_a_loop(tmp_path: Path) ->
     (tmp_path / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
     # The real path is the one listed; a dangling link is listed and left to the decoder to explain.
     assert paths_of(listing_of(tmp_path)) == ["broken.jpg", os.path.join("real", "a.jpg")]
+
+
+def test_loops_end_where_a_share_gives_no_inodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some give 0 for every folder, some another number with every look."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "1.jpg").write_bytes(b"x")
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    real, numbers = os.stat, itertools.count(1)
+    for inode in (lambda: 0, lambda: next(numbers)):
+
+        def stat(path: str, inode: Callable[[], int] = inode) -> object:
+            status = real(path)
+            fields = {name: getattr(status, name) for name in ("st_dev", "st_mtime_ns", "st_mode", "st_size")}
+            return SimpleNamespace(**fields, st_ino=inode())
+
+        monkeypatch.setattr(os, "stat", stat)
+        assert paths_of(listing_of(tmp_path)) == [os.path.join("a", "b", "1.jpg")]
+
+
+def test_junctions_are_taken_for_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Acted: on Windows a junction looks like a folder, but for its tag."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.jpg").write_bytes(b"x")
+    monkeypatch.setattr(media, "_is_junction", lambda entry: entry.name == "a")
+    found = media.read_folder(str(tmp_path))
+    assert (found.subfolders, found.links) == ([], ["a"])
+    assert paths_of(listing_of(tmp_path)) == [os.path.join("a", "1.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("C:\\short.jpg", "C:\\short.jpg"),
+        ("C:\\" + "x" * 300, "\\\\?\\C:\\" + "x" * 300),
+        ("C:/a/" + "x" * 300, "\\\\?\\C:\\a\\" + "x" * 300),
+        ("\\\\server\\share\\" + "x" * 300, "\\\\?\\UNC\\server\\share\\" + "x" * 300),
+        ("\\\\?\\C:\\" + "x" * 300, "\\\\?\\C:\\" + "x" * 300),
+    ],
+)
+def test_long_paths_get_the_prefix_that_windows_wants(
+    monkeypatch: pytest.MonkeyPatch, path: str, expected: str
+) -> None:
+    assert openable(path) == path or os.name == "nt"
+    monkeypatch.setattr(media, "_WINDOWS", True)
+    assert openable(path) == expected
+
+
+def test_what_is_no_file_is_listed_by_its_name_and_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    assert paths_of(listing_of(tmp_path)) == ["pipe.jpg"]
 
 
 def test_an_outside_folder_is_reached_through_a_link(tmp_path: Path) -> None:
@@ -119,7 +187,7 @@ def test_every_format_is_found_by_each_of_its_suffixes() -> None:
     for row in FORMATS:
         for suffix in row.suffixes:
             assert format_of(f"x.{suffix.upper()}") is row
-    assert format_of("x.docx") is None
+    assert format_of("x.exe") is None
     assert format_of("jpg") is None or format_of("jpg") == format_of("x.jpg")
 
 

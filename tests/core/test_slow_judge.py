@@ -15,9 +15,11 @@ from core.catalog import Catalog
 from core.decoding.pool import DecodingPool
 from core.errors import JudgeNotLoaded, ScoreMissing
 from core.jobs import Event, Failed, Scored
+from core.kept import Kept
 from core.media import Listed, Listing, PixelPolicy, scan
+from core.opened import OpenListing
 from core.query import Query
-from core.ranking import Kept, OpenListing, rank
+from core.ranking import rank
 from core.scorers import Document, KeepsNoFeatures, OnlyScores, Verdicts
 
 
@@ -25,6 +27,7 @@ class Brightness(KeepsNoFeatures):
     """Says how bright a picture is, or how dark where the text asks for it; slowly, one document at a time."""
 
     identity, title, pixels, appetite = "brightness", "Brightness", PixelPolicy(max_pixels=64), 4
+    reads_pixels_alone = True
 
     def __init__(self) -> None:
         self.memory: dict[bytes, float] = {}

@@ -36,6 +36,7 @@ from core import (
     ListSubfolders,
     MakePreview,
     MakeThumbnails,
+    MeasureStorage,
     MediaError,
     ModelInfo,
     Models,
@@ -49,6 +50,7 @@ from core import (
     ScanFinished,
     ScanStarted,
     Scored,
+    Storage,
     Subfolders,
     Thumbnail,
     ThumbnailMade,
@@ -116,8 +118,8 @@ class PlayedEngine:
 
     a scan of one of its `folders` with that folder's files, of any other with FolderMissing; thumbnails, previews
     and subfolders with the least there can be; why a file has its score with what `explanations` has under its name,
-    or with nothing; which models there are with `models`, what one costs with `speeds`. A ranking, a load, a download
-    and a check of files are the test's to answer.
+    or with nothing; which models there are with `models`, what one costs with `speeds`; what is kept with `storage`. A
+    ranking, a load, a download, a check of files, clearing, backup and restore are the test's to answer.
     """
 
     def __init__(self) -> None:
@@ -125,6 +127,8 @@ class PlayedEngine:
         self.subfolders: dict[str, list[tuple[str, bool]]] = {}
         self.unreadable: dict[str, MediaError] = {}
         """By name: files whose thumbnail can't be made."""
+        self.animated: set[str] = set()
+        """By name: pictures that turn out to be clips."""
         self.explanations: dict[str, Explanation] = {}
         self.models: Models | SemblanceError = Models(
             (
@@ -140,6 +144,8 @@ class PlayedEngine:
         """Pictures a second, by name of the model; of another nothing can be tried out."""
         self.costless: dict[str, SemblanceError] = {}
         """By name of the model: why nothing can be."""
+        self.storage = Storage("/home/catalog.sqlite3", 0, ())
+        """What is kept."""
         self.requests: dict[int, Request] = {}
         self.cancelled: list[int] = []
         self.looked_at: list[list[int]] = []
@@ -159,15 +165,17 @@ class PlayedEngine:
                 self._scan(number, request)
             case MakeThumbnails(listing=Listing() as listing):
                 for row in request.rows:
-                    kind, error = listing.kind(row), self.unreadable.get(listing.names[row])
+                    error = self.unreadable.get(listing.names[row])
+                    kind = Kind.VIDEO if listing.names[row] in self.animated else listing.kind(row)
                     made = (
                         None if error else Thumbnail(Raster.of(np.full((24, 32, 3), 90, np.uint8)), "", Facts(), kind)
                     )
                     self.say(number, ThumbnailMade(row, made, error))
                 self.end(number)
-            case MakePreview():
+            case MakePreview(path=path):
+                kind = Kind.VIDEO if os.path.basename(path) in self.animated else Kind.IMAGE
                 raster = Raster.of(np.full((60, 80, 3), 90, np.uint8))
-                self.say(number, Preview(raster, "", Facts(80, 60), Kind.IMAGE, "PNG", ()))
+                self.say(number, Preview(raster, "", Facts(80, 60), kind, "PNG", ()))
                 self.end(number)
             case Explain(listing=Listing() as listing):
                 if explanation := self.explanations.get(listing.names[request.row]):
@@ -184,6 +192,9 @@ class PlayedEngine:
                 if judge.name in self.speeds:
                     self.say(number, Cost(judge, self.speeds[judge.name], False))
                 self.end(number, self.costless.get(judge.name))
+            case MeasureStorage():
+                self.say(number, self.storage)
+                self.end(number)
             case UnloadJudge():
                 self.end(number)
         return number
@@ -241,6 +252,14 @@ class PlayedEngine:
         self.say(self.ranking, Scored(rows, np.array(list(scores.values()), np.float32), known))
         self.say(self.ranking, Progress(len(scores), len(self.names()), 0, 12.0, 3.0))
 
+    def happens(self, *events: Event) -> None:
+        """Something is seen on the disk by the newest scan."""
+        self.say(self.asked(Scan)[-1], *events)
+
+    def finds(self, folder: str, names: list[str], start: int, pages: list[int] | None = None) -> None:
+        """The newest scan finds more files there, from this row on."""
+        self.happens(listed(folder, names, start, pages))
+
     def refuse(self, errors: dict[str, MediaError]) -> None:
         self.say(self.ranking, Failed([self.names().index(name) for name in errors], list(errors.values())))
 
@@ -265,10 +284,11 @@ class PlayedEngine:
         if names:
             self.say(number, listed(request.folder, names))
         self.say(number, ScanFinished(len(names), 0.0))
-        self.end(number)
+        if not request.live:  # a live one watches until it is cancelled
+            self.end(number)
 
 
-def listed(folder: str, names: list[str], start: int = 0) -> Listed:
+def listed(folder: str, names: list[str], start: int = 0, pages: list[int] | None = None) -> Listed:
     """A chunk of a listing: these files of one folder, each a second older than the one before."""
     kinds = [format_.kind for name in names if (format_ := format_of(name))]
     return Listed(
@@ -279,6 +299,7 @@ def listed(folder: str, names: list[str], start: int = 0) -> Listed:
         np.array(kinds, np.uint8),
         np.full(len(names), 1000, np.int64),
         (1_700_000_000 - np.arange(len(names), dtype=np.int64)) * 10**9,
+        None if pages is None else np.array(pages, np.int32),
     )
 
 

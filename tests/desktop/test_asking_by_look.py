@@ -138,6 +138,8 @@ def test_a_part_of_a_result_becomes_the_query(ranked: Ranked, engine: Any, qtbot
         assert isinstance(menu, QMenu)
         next(action for action in menu.actions() if action.text() == "Find similar to a part …").trigger()
         menu.close()
+        window.activateWindow()  # which the offscreen platform may leave to the menu that is gone
+        qtbot.waitUntil(window.isActiveWindow)
     picker = window.region_picker
     assert picker.isVisible()
     qtbot.waitUntil(picker.view.has_picture)

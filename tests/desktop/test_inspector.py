@@ -44,7 +44,7 @@ def inspector(qtbot: Any) -> Inspector:
 
 def test_a_new_rank_leaves_the_zoom_alone(inspector: Inspector) -> None:
     asked: list[str] = []
-    inspector.preview_wanted.connect(lambda path, _: asked.append(path))
+    inspector.preview_wanted.connect(lambda path, *_: asked.append(path))
     inspector.show_file(PICTURE)
     inspector.set_preview(PICTURE.path, image(1000, 750), "", Facts(1000, 750), "JPEG")
     inspector.preview.picture.zoom_by(2)
@@ -76,7 +76,7 @@ def test_facts_score_and_rank(inspector: Inspector) -> None:
 def test_actions_name_the_file(inspector: Inspector) -> None:
     told: list[tuple[str, object]] = []
     inspector.similar_wanted.connect(lambda path: told.append(("similar", path)))
-    inspector.open_wanted.connect(lambda path: told.append(("open", path)))
+    inspector.open_wanted.connect(lambda path, _: told.append(("open", path)))
     inspector.reveal_wanted.connect(lambda path: told.append(("reveal", path)))
     inspector.copy_wanted.connect(lambda paths: told.append(("copy", paths)))
     inspector.show_file(UNDECODABLE)
@@ -92,7 +92,7 @@ def test_actions_name_the_file(inspector: Inspector) -> None:
 def test_a_part_is_offered_of_pictures_only(inspector: Inspector) -> None:
     told: list[object] = []
     inspector.part_wanted.connect(told.append)
-    for file, word in ((TEXT, "text"), (BROKEN, "can't be read"), (CLIP, "whole")):
+    for file, word in ((TEXT, "document"), (BROKEN, "can't be read"), (CLIP, "whole")):
         inspector.show_file(file)
         assert not inspector.part_button.isEnabled()
         assert word in inspector.part_button.toolTip()

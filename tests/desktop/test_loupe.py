@@ -62,12 +62,12 @@ def test_keys_of_the_loupe(window: QWidget, qtbot: Any) -> None:
     loupe = Loupe(window)
     told: list[object] = []
     loupe.stepped.connect(told.append)
-    loupe.open_wanted.connect(told.append)
-    loupe.similar_wanted.connect(told.append)
+    loupe.open_wanted.connect(lambda path, page: told.append((path, page)))
+    loupe.similar_wanted.connect(lambda path, page: told.append((path, page)))
     loupe.show_file(PICTURE, image(20, 15))
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Return, Qt.Key.Key_F):
         qtbot.keyClick(QApplication.focusWidget(), key)
-    assert told == [1, -1, 1, -1, PICTURE.path, PICTURE.path]
+    assert told == [1, -1, 1, -1, (PICTURE.path, 0), (PICTURE.path, 0)]
 
 
 def test_its_keys_are_not_the_windows_while_it_is_open(window: QWidget, qtbot: Any) -> None:
@@ -76,7 +76,7 @@ def test_its_keys_are_not_the_windows_while_it_is_open(window: QWidget, qtbot: A
     for keys in ("Space", "F"):
         QShortcut(QKeySequence(keys), window).activated.connect(lambda keys=keys: used.append(keys))
     similar: list[object] = []
-    loupe.similar_wanted.connect(similar.append)
+    loupe.similar_wanted.connect(lambda path, _: similar.append(path))
     loupe.show_file(PICTURE, image(20, 15))
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_F)
     assert (similar, used) == ([PICTURE.path], [])
@@ -106,7 +106,7 @@ def test_around_a_text_the_keys_still_step_and_close(window: QWidget, qtbot: Any
 def test_the_loupe_by_mouse(window: QWidget, qtbot: Any) -> None:
     loupe = Loupe(window)
     asked: list[str] = []
-    loupe.preview_wanted.connect(lambda path, _: asked.append(path))
+    loupe.preview_wanted.connect(lambda path, *_: asked.append(path))
     told: list[int] = []
     loupe.stepped.connect(told.append)
     loupe.show_file(PICTURE)

@@ -168,7 +168,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             urls.append(url.toLocalFile())
             return True
 
-    monkeypatch.setattr("desktop.main_window.QDesktopServices", Desktop)
+    for place in ("desktop.main_window", "desktop.opening"):
+        monkeypatch.setattr(f"{place}.QDesktopServices", Desktop)
     return urls
 
 
@@ -463,7 +464,7 @@ def test_a_text_cannot_be_the_query_and_says_why(ranked: Ranked, engine: Any, qt
     window = ranked()
     select(window, "essay.txt")
     press(Qt.Key.Key_F)
-    assert "A text can't be the query" in window.query_bar.message()
+    assert "A document can't be the query" in window.query_bar.message()
     similar = next(action for action in context_menu(window, qtbot).actions() if action.text() == "Find similar")
     assert not similar.isEnabled()
     assert len(engine.asked(Rank)) == 1
@@ -505,7 +506,7 @@ def test_kinds_can_be_left_out_and_taken_back(ranked: Ranked, qtbot: Any) -> Non
     window = ranked()
     click(button(window, "Show pictures"))
     qtbot.waitUntil(lambda: names(window) == ["essay.txt", "door.mp4"])
-    click(button(window, "Show texts"))
+    click(button(window, "Show documents"))
     qtbot.waitUntil(lambda: names(window) == ["door.mp4"])
     click(button(window, "Show clips"))
     qtbot.waitUntil(lambda: "Nothing of this kind here" in said(window))
@@ -598,7 +599,7 @@ def test_what_no_program_opens_is_told(ranked: Ranked, monkeypatch: pytest.Monke
         def openUrl(url: QUrl) -> bool:
             return False
 
-    monkeypatch.setattr("desktop.main_window.QDesktopServices", Nothing)
+    monkeypatch.setattr("desktop.opening.QDesktopServices", Nothing)
     window = ranked()
     select(window, "cup.png")
     press(Qt.Key.Key_Return)
@@ -688,7 +689,7 @@ def test_the_selection_survives_what_comes_in_later(ranked: Ranked, engine: Any,
 
 def test_an_empty_folder_says_so_and_offers_another(open_window: Open, qtbot: Any) -> None:
     window = open_window("/people/ada/empty")
-    qtbot.waitUntil(lambda: "No pictures, clips or texts here" in said(window))
+    qtbot.waitUntil(lambda: "No pictures, clips or documents here" in said(window))
     assert "Choose another folder, or drop one here." in said(window)
     assert button(window.results, "Add folder …").isEnabled()
 
@@ -930,7 +931,7 @@ def test_every_control_has_an_accessible_name_in_every_state(ranked: Ranked, eng
     window.failures.close()
     engine.finish()
     window.open_folder("/people/ada/empty")
-    qtbot.waitUntil(lambda: "No pictures, clips or texts here" in said(window))
+    qtbot.waitUntil(lambda: "No pictures, clips or documents here" in said(window))
     assert unnamed(window) == []
 
 

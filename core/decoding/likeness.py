@@ -1,0 +1,216 @@
+"""How a picture is put in few bytes so that plain copies of it are told from everything else.
+
+Plain copies: saved again at quality 50 or more, in another format, at half or a quarter of the size, slightly brighter,
+darker or otherwise toned, and, where there is detail all over, trimmed by up to about two hundredths. Not copies:
+the next frame of a burst in which something moved, another page of the same layout, the same sign with another word.
+
+A likeness is the picture's shape, its light in 16 by 16 fields and its colour in 4 by 4. Two are compared field by
+field: what a change of tone does not explain must be slight everywhere, for it is in one place that pictures of a
+series differ. The thresholds stand where `python -m tests.bench.stacks` shows them to part the one from the other.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.decoding import Pixels
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Truths = NDArray[np.bool_]
+
+_SIDE, _COLOUR_SIDE = 16, 4
+_LIGHT, _COLOUR = _SIDE**2, 2 * _COLOUR_SIDE**2
+_SHAPE_STEPS = 64
+"""Steps of the shape for twice the width."""
+LIKENESS_BYTES = 1 + _LIGHT + _COLOUR
+
+_FLAT_DEVIATION = 4.0
+"""Standard deviation of the fields' light (0..255) below which there is nothing to compare."""
+
+
+def likeness_of(frame: Pixels) -> bytes:
+    """LIKENESS_BYTES bytes of an upright RGB frame (height, width, 3) of any size; empty if it is nearly of one tone.
+
+    A frame that was reduced before gives nearly the same.
+    """
+    height, width, _ = frame.shape
+    small = cv2.resize(frame, (4 * _SIDE, 4 * _SIDE), interpolation=cv2.INTER_AREA)
+    planes = cv2.cvtColor(small.astype(np.float32), cv2.COLOR_RGB2YCrCb)
+    planes[..., 1:] += 128  # of floating point, OpenCV leaves colours around nought
+    light = cv2.resize(planes[..., 0], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    if float(light.std()) < _FLAT_DEVIATION:
+        return b""
+    colour = cv2.resize(planes[..., 1:], (_COLOUR_SIDE, _COLOUR_SIDE), interpolation=cv2.INTER_AREA)
+    shape = round(128 + _SHAPE_STEPS * math.log2(width / height))
+    parts = (np.array([shape]), light.ravel(), colour.ravel())
+    levels = np.clip(np.rint(np.concatenate(parts)), 0, 255).astype(np.uint8)
+    return bytes(levels)
+
+
+# --- comparing ---------------------------------------------------------------------------------------
+
+_SHAPE_APART = 5
+"""Steps by which shapes may differ: a trimmed side, and the rounding of a small copy."""
+_COLOUR_APART = 18
+"""Levels by which a field's colour may differ: a warmer tone, or a quarter more saturation."""
+_TONE_APART = 45.0
+"""Levels by which the change of tone may move the darkest and the lightest field."""
+_UNEXPLAINED, _UNEXPLAINED_SHARE = 6.0, 0.5
+"""Levels of a field's light that a change of tone may leave unexplained, but no more than so much of the deviation of
+all: what JPEG at quality 50 of a quarter of the size leaves; a word under a sign is from 8 on."""
+_DETAILED_LEVELS, _DETAILED_FIELDS = 6.0, 0.5
+"""A picture may be trimmed if so many of its fields differ by so much from one beside them. Trimming moves the edges
+in sparse ones by as much as another word would."""
+_TRIMMED = 0.03 * _SIDE
+"""Fields by which trimming may move any place."""
+_PAIRS_AT_ONCE = 4096
+
+
+def near(first: Bytes, second: Bytes) -> Truths:
+    """Which pairs of pictures are copies of each other: (pairs,) from two arrays (pairs, LIKENESS_BYTES).
+
+    Deterministic, and of each pair alone; which of the two comes first may matter to one at the limit.
+    """
+    parts = range(0, len(first), _PAIRS_AT_ONCE)
+    found = [_near(first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]) for at in parts]
+    return np.concatenate(found) if found else np.empty(0, np.bool_)
+
+
+def _near(first: Bytes, second: Bytes) -> Truths:
+    # Shape and colour first: they are few, and part most pairs.
+    few = np.r_[0, 1 + _LIGHT : LIKENESS_BYTES]
+    apart = np.abs(first[:, few].astype(np.int16) - second[:, few])
+    found: Truths = (apart[:, 0] <= _SHAPE_APART) & (apart[:, 1:].max(axis=1) <= _COLOUR_APART)
+    rows = np.flatnonzero(found)
+    before, after = (likeness[rows, 1 : 1 + _LIGHT].astype(np.float32) for likeness in (first, second))
+    tone = _powers(before)
+    weights, rest = _fitted(tone, after - before)
+    limit = np.minimum(_UNEXPLAINED, _UNEXPLAINED_SHARE * after.std(axis=1))
+    same = np.abs(rest).max(axis=1) <= limit
+    unsure = np.flatnonzero(~same)
+    same[unsure] = _near_if_trimmed(before[unsure], after[unsure], limit[unsure])
+    found[rows] = same & (_moved(before, weights) <= _TONE_APART)
+    return found
+
+
+def _powers(light: Floats) -> Floats:
+    """(pairs, fields, 3): what a smooth change of tone is made of."""
+    scaled = (light - 128) / 128
+    return np.stack([np.ones_like(scaled), scaled, scaled**2], axis=2)
+
+
+def _moved(light: Floats, weights: Floats) -> Floats:
+    """(pairs,): by how many levels a change of tone moves the darkest or the lightest field."""
+    ends = np.stack([light.min(axis=1), light.max(axis=1)], axis=1)
+    return np.asarray(np.abs(np.einsum("pfk,pk->pf", _powers(ends), weights)).max(axis=1))
+
+
+def _fitted(causes: Floats, effects: Floats) -> tuple[Floats, Floats]:
+    """The weights of the causes (pairs, fields, causes) that explain the effects (pairs, fields) best by least
+    squares, and what they leave unexplained."""
+    squares = np.matmul(causes.transpose(0, 2, 1), causes)
+    # A little weight is a cost, which keeps it solvable where causes go together.
+    squares += np.float32(0.01) * np.eye(causes.shape[2], dtype=np.float32)
+    products = np.matmul(causes.transpose(0, 2, 1), effects[..., None])
+    weights = np.linalg.solve(squares, products)
+    return np.asarray(weights[..., 0], np.float32), np.asarray(effects - np.matmul(causes, weights)[..., 0], np.float32)
+
+
+def _near_if_trimmed(before: Floats, after: Floats, limit: Floats) -> Truths:
+    """Which pairs are copies if one may be trimmed: what remains unexplained in a field may be as much as its edges
+    would change by moving as far as all fields together say that they have moved."""
+    light = before.reshape(-1, _SIDE, _SIDE)
+    beside = np.pad(light, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across = np.maximum(np.abs(beside[:, 1:-1, 2:] - light), np.abs(light - beside[:, 1:-1, :-2]))
+    down = np.maximum(np.abs(beside[:, 2:, 1:-1] - light), np.abs(light - beside[:, :-2, 1:-1]))
+    found: Truths = (np.maximum(across, down) >= _DETAILED_LEVELS).mean(axis=(1, 2)) >= _DETAILED_FIELDS
+    rows = np.flatnonzero(found)
+    if not len(rows):
+        return found
+    slopes = [slope.reshape(len(rows), _LIGHT) for slope in np.gradient(light[rows], axis=(2, 1))]
+    x, y = _places()
+    moves = np.stack([slopes[0], slopes[0] * x, slopes[1], slopes[1] * y], axis=2)
+    weights, rest = _fitted(np.concatenate([_powers(before[rows]), moves], axis=2), (after - before)[rows])
+    to_right = np.abs(weights[:, 3:4] + weights[:, 4:5] * x)
+    to_bottom = np.abs(weights[:, 5:6] + weights[:, 6:7] * y)
+    edges = to_right * across[rows].reshape(-1, _LIGHT) + to_bottom * down[rows].reshape(-1, _LIGHT)
+    explained = (np.abs(rest) <= limit[rows, None] + edges).all(axis=1)
+    found[rows] = explained & (np.maximum(to_right, to_bottom).max(axis=1) <= _TRIMMED)
+    return found
+
+
+@cache
+def _places() -> tuple[Floats, Floats]:
+    """Across and down, of each field, -0.5..0.5."""
+    down, across = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32).reshape(2, _LIGHT)
+    middle = np.float32((_SIDE - 1) / 2)
+    return np.asarray((across - middle) / _SIDE, np.float32), np.asarray((down - middle) / _SIDE, np.float32)
+
+
+# --- finding what is worth comparing -----------------------------------------------------------------
+
+# The coarsest waves of a picture's light (down, across in half periods), and how strong one must be, as a part of all
+# coarse ones, to count as a crest or a trough rather than neither: as four of ten are not in photographs and drawings.
+_WAVES = {
+    (0, 1): 0.084, (1, 0): 0.206, (1, 1): 0.063, (0, 2): 0.107, (2, 0): 0.189, (1, 2): 0.066, (2, 1): 0.062,
+    (0, 3): 0.054, (3, 0): 0.087, (2, 2): 0.057, (1, 3): 0.040, (3, 1): 0.035, (0, 4): 0.055, (4, 0): 0.065,
+}  # fmt: skip
+_COARSE = 8
+"""Half periods up to which a wave counts among the coarse ones."""
+_DOUBT, _DOUBTS = 0.03, 4
+"""How near its limit a wave's strength is in doubt, and how many, the most doubtful first, are tried both ways."""
+
+
+def keys(likenesses: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Small numbers by which copies are found without comparing all with all: (own, rows, all).
+
+    `own` (pictures,) has each one's key; `all` every key that a copy of the picture of that number in `rows` may have,
+    the own among them: up to 2 ** _DOUBTS each. Of 100 copies 98 are found so.
+    """
+    blocks = [_keys(likenesses[at : at + 2**15]) for at in range(0, len(likenesses), 2**15)]
+    if not blocks:
+        return (np.empty(0, np.int64),) * 3
+    rows = [block[1] + index * 2**15 for index, block in enumerate(blocks)]
+    return np.concatenate([block[0] for block in blocks]), np.concatenate(rows), np.concatenate([b[2] for b in blocks])
+
+
+def _keys(likenesses: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    waves, chosen = _waves()
+    strengths = likenesses[:, 1 : 1 + _LIGHT].astype(np.float32) @ waves
+    # Eight levels: where all waves are weak, none is strong.
+    strengths = strengths[:, chosen] / (np.linalg.norm(strengths, axis=1, keepdims=True) + 8)
+    limits = np.array(list(_WAVES.values()), np.float32)
+    digits = np.where(np.abs(strengths) > limits, np.sign(strengths), 0).astype(np.int64)
+    values = 3 ** np.arange(len(limits), dtype=np.int64)
+    own = (digits + 1) @ values
+    doubt = np.abs(np.abs(strengths) - limits)
+    # The other side of the limit: from neither to a crest or a trough, or back.
+    steps = np.where(digits == 0, np.where(strengths < 0, -1, 1), -digits) * values
+    most = np.argsort(doubt, axis=1, kind="stable")[:, :_DOUBTS]
+    steps = np.take_along_axis(np.where(doubt < _DOUBT, steps, 0), most, axis=1)
+    combined = np.zeros((len(own), 1), np.int64)
+    for column in range(_DOUBTS):
+        combined = np.concatenate([combined, combined + steps[:, column : column + 1]], axis=1)
+    used = np.concatenate([np.ones((len(own), 1), np.bool_), np.zeros((len(own), 2**_DOUBTS - 1), np.bool_)], axis=1)
+    for column in range(_DOUBTS):
+        used[:, 2**column : 2 ** (column + 1)] = used[:, : 2**column] & (steps[:, column : column + 1] != 0)
+    rows, which = np.nonzero(used)
+    return own, rows, own[rows] + combined[rows, which]
+
+
+@cache
+def _waves() -> tuple[Floats, list[int]]:
+    """(fields, waves): the cosines of all coarse waves, of unit length; and which of them make a key."""
+    places = (np.arange(_SIDE) + 0.5) * np.pi / _SIDE
+    coarse = [(u, v) for u in range(_COARSE) for v in range(_COARSE) if 0 < u + v < _COARSE]
+    columns = []
+    for down, across in coarse:
+        wave = np.cos(down * places)[:, None] * np.cos(across * places)[None, :]
+        columns.append((wave / np.linalg.norm(wave)).ravel())
+    return np.stack(columns, axis=1).astype(np.float32), [coarse.index(wave) for wave in _WAVES]

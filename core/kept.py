@@ -1,0 +1,65 @@
+"""What a judge keeps of files, in memory: read from the catalog once, asked by every query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.catalog import Catalog
+from core.decoding import DECODING_VERSION
+from core.scorers import Scorer
+
+
+def kept_under(scorer: Scorer[Any]) -> str:
+    """What its features are kept under; empty for a judge that keeps none."""
+    return f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
+
+
+class Kept:
+    """The features of one judge, by content."""
+
+    def __init__(self, scorer: Scorer[Any]) -> None:
+        self._scorer = scorer
+        self._extractor = kept_under(scorer)
+        self._renewals = 0
+        self._empty()
+
+    def _empty(self) -> None:
+        self.shelf: Any = self._scorer.shelf() if self._extractor else None
+        self._rows: NDArray[np.int64] = np.full(1024, -1, np.int64)  # by content id
+
+    def rows(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where these contents are on the shelf; -1: not there."""
+        rows = np.full(len(contents), -1, np.int64)
+        within = contents < len(self._rows)
+        rows[within] = self._rows[contents[within]]
+        return rows
+
+    def add(self, contents: Sequence[int], features: Sequence[bytes]) -> None:
+        """Put features on the shelf; those that are there already stay."""
+        new = {content: feature for content, feature in zip(contents, features, strict=True) if feature}
+        ids = np.array(list(new), np.int64)
+        if not len(ids):
+            return
+        if (most := int(ids.max())) >= len(self._rows):
+            self._rows = np.concatenate([self._rows, np.full(max(most + 1, len(self._rows)), -1, np.int64)])
+        missing = self._rows[ids] < 0
+        ids = ids[missing]
+        self._rows[ids] = len(self.shelf) + np.arange(len(ids))
+        self.shelf.add([new[content] for content in ids.tolist()])
+
+    def load(self, contents: NDArray[np.int64], catalog: Catalog) -> None:
+        """Read what the catalog keeps of these contents, but is not on the shelf yet."""
+        missing = contents[self.rows(contents) < 0]
+        if len(missing):
+            found = catalog.features(self._extractor, missing.tolist())
+            self.add(list(found), list(found.values()))
+
+    def forget_if_renewed(self, catalog: Catalog) -> None:
+        """Content ids of a catalog that was damaged and replaced mean something else."""
+        if self._renewals != catalog.renewals:
+            self._renewals = catalog.renewals
+            self._empty()
