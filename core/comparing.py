@@ -28,6 +28,7 @@ from core.media import (
     Gone,
     Identity,
     Listed,
+    Listing,
     Unlisted,
     file_state,
     folder_identity,
@@ -102,6 +103,18 @@ class _Rows:
         self._mtimes.frombytes(kept.mtimes.astype(np.int64).tobytes())
         self._pages.frombytes(kept.pages.astype(np.int32).tobytes())
         self._gone.extend(bytes(len(kept.names)))
+
+    def resume(self, listing: Listing) -> None:
+        """Take in rows that were told before, under their numbers; only into empty columns."""
+        self.folders += listing.folders
+        self.names += listing.names
+        self._folder.frombytes(listing.folder.astype(np.int32).tobytes())
+        self._kinds.frombytes(listing.kinds.astype(np.uint8).tobytes())
+        self._sizes.frombytes(listing.sizes.astype(np.int64).tobytes())
+        self._mtimes.frombytes(listing.mtimes.astype(np.int64).tobytes())
+        self._pages.frombytes(listing.pages.astype(np.int32).tobytes())
+        self._gone.extend(listing.gone.astype(np.uint8).tobytes())
+        self._told, self._told_folders = len(self.names), len(self.folders)
 
     def add(self, folder: int, name: str, state: tuple[int, int], page: int = 0) -> int:
         row = len(self.names)
@@ -208,8 +221,6 @@ class Comparison:
         """Folders behind links, which a watch of the root may not reach."""
         self.mounted: set[str] = set()
         """Folders that are the top of another file system than that around them, also while they are unplugged."""
-        self.restructured = False
-        """Whether folders have come or gone since everything was compared."""
         self.cost = 0.0
         """Seconds that it took to compare everything the last time."""
         self._root = root
@@ -231,10 +242,20 @@ class Comparison:
         self._counts: dict[int, tuple[int, int, int]] = {}
         """By first row: size, mtime and pages."""
         self._uncounted: set[int] = set()
+        self._restructured = False
+        """Whether folders have come or gone since everything was compared."""
+        self._puzzled = False
+        """Whether something was said since then of a place that can't be found."""
         self._deadline = 0.0
 
     def __len__(self) -> int:
         return len(self._rows.names)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether everything should be compared again before long: which of several ways to a folder is listed depends
+        on all of them, and a place was perhaps named by a link that is gone."""
+        return self._puzzled or (self._restructured and bool(self.links))
 
     def news(self) -> Iterator[Listed | Changed | Gone]:
         """What is known and has not been told."""
@@ -268,6 +289,27 @@ class Comparison:
             folder.rows.frombytes((np.flatnonzero(kept.pages[start:end] == 0) + start).astype(np.int32).tobytes())
         return True
 
+    def resume(self, listing: Listing) -> None:
+        """Begin with a listing that was told before: its rows keep their numbers."""
+        self._rows.resume(listing)
+        first: dict[tuple[int, str], int] = {}
+        for row, (number, name, page) in enumerate(
+            zip(listing.folder.tolist(), listing.names, listing.pages.tolist(), strict=True)
+        ):
+            if page:
+                self._further.setdefault(first[number, name], []).append(row)
+            elif is_paged(name):
+                first[number, name] = row
+        self._paged = set(first.values())
+        for number, path in enumerate(listing.folders):
+            self._folders[path] = _Folder(path)
+            self._folders[path].number = number
+        wholes = np.flatnonzero(listing.pages == 0)
+        wholes = wholes[np.argsort(listing.folder[wholes], kind="stable")]
+        ends = np.searchsorted(listing.folder[wholes], np.arange(1, len(listing.folders) + 1)).tolist()
+        for path, start, end in zip(listing.folders, [0, *ends], ends, strict=False):
+            self._folders[path].rows.frombytes(wholes[start:end].astype(np.int32).tobytes())
+
     # --- comparing with the disk -----------------------------------------------------------------
 
     def compare_all(self) -> Steps:
@@ -279,7 +321,7 @@ class Comparison:
         yield from self._compare(self._root)
         yield from self._count_pages()
         yield from self._rows.news()
-        self.restructured = False
+        self._restructured = self._puzzled = False
         self.cost = time.monotonic() - began
 
     def _compare(self, top: str) -> Generator[News | None, None, list[str]]:
@@ -308,7 +350,7 @@ class Comparison:
         if folder is None:
             folder = self._folders[found.path] = _Folder(found.path)
         if folder.identity == "" or not folder.there:
-            self.restructured = True
+            self._restructured = True
         folder.there = True
         folder.identity, folder.device = found.identity, found.device
         settled = abs(time.time_ns() - found.mtime) > SETTLED_SECONDS * 1e9
@@ -370,7 +412,7 @@ class Comparison:
             dropped.add(path)
             folder = self._folders[path]
             folder.there = False
-            self.restructured = True
+            self._restructured = True
             for row in folder.rows:
                 self._lose(row)
             yield from self._pace()
@@ -525,10 +567,11 @@ class Comparison:
             if path == self._root or not name:
                 by_folder.setdefault(self._root, {})
             elif known := self._nearest(around):
-                if known[1]:
-                    by_folder.setdefault(known[0], {})[known[1].split(os.sep)[0]] = False
-                else:
-                    by_folder.setdefault(known[0], {})[name] = said_gone
+                nearest, way = known
+                first = way.partition(os.sep)[0]
+                by_folder.setdefault(nearest, {})[first or name] = said_gone and not first
+                if first and os.path.join(nearest, first) not in self._folders[nearest].inside:
+                    self._puzzled = True
         for path in sorted(by_folder):  # a folder before those in it
             if self._folders[path].there:
                 yield from self._look(self._folders[path], by_folder[path])
@@ -576,6 +619,7 @@ class Comparison:
                 yield from self._look_into(path, status)
             elif path in folder.inside:
                 folder.inside.discard(path)
+                self._restructured = True
                 yield from self._drop_unseen(path, (), set())
             # What is said to be gone and is there: gone for a moment, or written otherwise now (A.JPG, not a.jpg).
             whole = whole or (names[name] and status is not None)
@@ -641,6 +685,7 @@ class Comparison:
             if known is None or not known.there:
                 yield from self._compare_new(child)
         for child in sorted(before - inside):
+            self._restructured = True
             yield from self._drop_unseen(child, (), set())
 
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from core.asking import explain
 from core.catalog import Catalog
 from core.decoding import Thumbnail
 from core.decoding.pool import DecodingPool, Task
@@ -50,10 +49,11 @@ from core.jobs import (
     VerifyModel,
 )
 from core.judges import Judges
-from core.kept import Kept, kept_under
 from core.media import Away, Changed, Gone, Listed, Listing, subfolders
-from core.opened import ListingRecord, OpenListing
 from core.ranking import rank
+from core.ranking.asking import explain
+from core.ranking.kept import Kept, kept_under
+from core.ranking.opened import ListingRecord, OpenListing
 from core.scorers import Scorer
 from core.settings import Home, load_settings
 from core.stacks import find_stacks
@@ -148,14 +148,17 @@ class Engine(Jobs):
 
     def _scan(self, request: Scan) -> Steps:
         began = time.monotonic()
-        listing = Listing(request.folder, recursive=request.recursive)
-        opened = OpenListing(listing, renewals=self.catalog.renewals)
+        if request.listing is None:
+            opened = OpenListing(Listing(request.folder, recursive=request.recursive), renewals=self.catalog.renewals)
+        else:
+            opened = self._opened(request.listing)
+        listing = opened.listing
         record = ListingRecord(listing, self.catalog)
         started = False
         found = follow(
             request.folder,
             recursive=request.recursive,
-            kept=record.load() if request.live else None,
+            kept=listing if request.listing else record.load() if request.live else None,
             pages=self._count_pages,
             known_pages=record.page_counts(),
             live=request.live,
@@ -184,6 +187,7 @@ class Engine(Jobs):
                         record.note(event)
                     case Compared():
                         listing.complete = True
+                        record.mounted = event.mounted
                         record.save()
                         yield ScanFinished(listing.present, time.monotonic() - began)
                     case _:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from core.comparing import AGAIN_SECONDS, Comparison, Counted, KnownPages, PageCounter
 from core.errors import FolderError
-from core.media import Away, Changed, Gone, Listed, Unlisted
+from core.media import Away, Changed, Gone, Listed, Listing, Unlisted
 from core.packing import pack, unpack
 from core.watching import Watch, is_network_folder
 
@@ -46,7 +46,7 @@ def follow(
     folder: str | os.PathLike[str],
     *,
     recursive: bool = True,
-    kept: bytes | None = None,
+    kept: bytes | Listing | None = None,
     pages: PageCounter | None = None,
     known_pages: KnownPages | None = None,
     live: bool = False,
@@ -54,7 +54,8 @@ def follow(
 ) -> Steps:
     """The listing of a folder and what becomes of it: the rows that were kept, what has changed since, then Compared.
 
-    `kept`: what `pack` made of it the last time; damaged, it counts as none.
+    `kept`: what `pack` made of it the last time; damaged, it counts as none. Or a listing that was told before: it is
+    gone on with, under the same row numbers.
     `pages`, `known_pages`: how pages are counted, and (size, mtime, pages) by folder and name of files whose pages
     were counted before; without a counter a file has the rows it was kept with, a new one has one.
     `live`: go on with what changes, until closed. It yields None at least every 0.3 s while nothing happens.
@@ -65,8 +66,12 @@ def follow(
     """
     root = os.path.abspath(os.fspath(folder))
     comparison = Comparison(root, recursive, pages, known_pages or {})
-    packed = unpack(kept)
-    recalled = packed is not None and comparison.recall(packed)
+    if isinstance(kept, Listing):
+        comparison.resume(kept)
+        recalled = True
+    else:
+        packed = unpack(kept)
+        recalled = packed is not None and comparison.recall(packed)
     yield from comparison.news()
     away = False
     try:
@@ -174,9 +179,8 @@ class _Follower:
             if now >= next_look:
                 yield from comparison.look_at_folders()
                 next_look = _after(NET_SECONDS, time.monotonic() - now)
-            if comparison.restructured and comparison.links and now >= self._next_watch:
-                # Which of several ways to a folder is listed depends on all of them; and a watch that knew a folder
-                # by way of a link hears nothing of it once the link is gone.
+            if comparison.is_doubtful and now >= self._next_watch:
+                # By another watch: one that knew a folder by way of a link hears nothing of it once the link is gone.
                 return False
             yield None
         return False

@@ -89,6 +89,8 @@ class Scan:
     """Begin with what was there the last time, then compare, then watch, until cancelled: after ScanFinished come
     Listed, Changed and Gone as things change on the disk, and Away when the folder itself goes or comes back. A
     folder that is away, but was listed before, is listed as it was."""
+    listing: Listing | str | None = None
+    """Go on with this one, or with this token's, made by an engine that is gone: its rows keep their numbers."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from core.errors import EngineStopped, SemblanceError
-from core.jobs import Adopt, Event, Explain, FindStacks, Jobs, MakeThumbnails, Rank, Request, ScanStarted
+from core.jobs import Adopt, Event, Explain, FindStacks, Jobs, MakeThumbnails, Rank, Request, Scan, ScanStarted
 from core.media import Listing
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SLICE_SECONDS = (0.04, 0.02, 0.01)
 """How long a job is stepped, by its priority, before the next has its turn. Every job has one in each round."""
 RESTARTS, RESTART_SECONDS = 5, 60.0
 """More unexpected ends than this in this time: it is not restarted again."""
-_ON_LISTINGS = (Rank, MakeThumbnails, Explain, FindStacks)
+_ON_LISTINGS = (Rank, MakeThumbnails, Explain, FindStacks, Scan)
 
 
 # --- messages ----------------------------------------------------------------------------------------

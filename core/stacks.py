@@ -11,13 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decoding.likeness import LIKENESS_BYTES, keys, near
+from core.decoding.likeness import LIKENESS_BYTES, Rows, keys, near
 from core.media import Kind
 
 _MOST_TRIED = 32
 """How many earlier pictures with its key one is compared with at most. In folders of 100,000 few have more."""
-
-Rows = NDArray[np.int64]
 
 
 def find_stacks(
@@ -56,22 +54,22 @@ def find_stacks(
 def _near_leaders(likenesses: NDArray[np.uint8]) -> Rows:
     """By picture: the first earlier one that it is near to and that is near to no earlier one itself; its own number
     if there is none."""
-    own, numbers, every = keys(likenesses)
-    # Key and number in one, so that sorting brings pictures with a key together, in order.
-    shift = np.int64(len(own)).item().bit_length()
-    sorted_keys = np.sort(every << shift | numbers)
-    del every, numbers
-    at = np.searchsorted(sorted_keys, own << shift)
+    own, pictures, every = keys(likenesses)
+    # Key and number in one, so that sorting brings the pictures that share a key together, in order.
+    shift = len(own).bit_length()
+    shared = every.astype(np.int64) << shift | pictures
+    shared.sort()
+    at = np.searchsorted(shared, own.astype(np.int64) << shift)
     leaders = np.arange(len(own))
     waiting = np.arange(len(own))
     for _ in range(_MOST_TRIED):
-        candidates = sorted_keys[at[waiting]] & (1 << shift) - 1
+        candidates = shared[at[waiting]] & (1 << shift) - 1
         # At its own number, or one later, all earlier ones with its key have been tried.
         waiting, candidates = waiting[candidates < waiting], candidates[candidates < waiting]
         if not len(waiting):
             break
         hopeful = leaders[candidates] == candidates
-        hopeful[hopeful] = near(likenesses[candidates[hopeful]], likenesses[waiting[hopeful]])
+        hopeful[hopeful] = near(likenesses, candidates[hopeful], waiting[hopeful])
         leaders[waiting[hopeful]] = candidates[hopeful]
         at[waiting] += 1
         waiting = waiting[~hopeful]
@@ -83,6 +81,6 @@ def _settled(likenesses: NDArray[np.uint8], leaders: Rows) -> Rows:
     near it, and stands alone if not."""
     while len(astray := np.flatnonzero(leaders[leaders] != leaders)):
         above = leaders[leaders[astray]]
-        follows = near(likenesses[above], likenesses[astray])
+        follows = near(likenesses, above, astray)
         leaders[astray] = np.where(follows, above, astray)
     return leaders

@@ -118,19 +118,23 @@ class Session(QObject):
         self._scan(folder, recursive)
 
     def _scan(self, folder: str, recursive: bool) -> None:
-        self._link.cancel(self._scan_job)
         self._stop_ranking()
         self._stop_stacking()
         self.unlisted = []
+        self._follow(folder, recursive, None)
+
+    def _follow(self, folder: str, recursive: bool, listing: Listing | None) -> None:
+        """List and watch; a listing that is given is gone on with."""
+        self._link.cancel(self._scan_job)
         self._scan_job = self._link.run(
-            Scan(folder, recursive, live=True),
+            Scan(folder, recursive, live=True, listing=listing),
             self._on_scan,
             on_error=lambda error: self._scan_failed(folder, recursive, error),
         )
 
     def _on_scan(self, event: Event) -> None:
         match event:
-            case ScanStarted():
+            case ScanStarted() if self.listing is None or event.token != self.listing.token:
                 self.listing = Listing(event.root, recursive=event.recursive)
                 self.listing.token = event.token
                 self.failures = {}
@@ -155,6 +159,7 @@ class Session(QObject):
             case Unlisted():
                 self.unlisted.append(event)
             case ScanFinished() if self.listing is not None:
+                self._scanned_again = 0
                 self.listing.complete = True
                 self.listing_finished.emit()
                 self._stack_soon()
@@ -168,7 +173,10 @@ class Session(QObject):
         if isinstance(error, EngineStopped) and self._scanned_again < ASK_AGAIN:
             self._scanned_again += 1
             self.noticed.emit(error)
-            self._scan(folder, recursive)
+            if self.listing is not None and self.listing.complete and not self._refused:
+                self._follow(folder, recursive, self.listing)  # what is shown stays
+            else:
+                self._scan(folder, recursive)
             return
         # A ranking would wait for ever for the rest of this listing.
         self._stop_ranking()
@@ -235,6 +243,9 @@ class Session(QObject):
     def _on_ranking(self, event: Event) -> None:
         match event:
             case Scored():
+                if self.failures:
+                    for row in event.rows.tolist():
+                        self.failures.pop(row, None)
                 self.scored.emit(event.rows, event.scores)
                 self._stack_soon()
             case Failed():

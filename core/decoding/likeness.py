@@ -4,7 +4,7 @@ Plain copies: saved again at quality 50 or more, in another format, at half or a
 darker or otherwise toned, and, where there is detail all over, trimmed by up to about two hundredths. Not copies:
 the next frame of a burst in which something moved, another page of the same layout, the same sign with another word.
 
-A likeness is the picture's shape, its light in 16 by 16 fields and its colour in 4 by 4. Two are compared field by
+A likeness is the picture's shape, its colour in 4 by 4 fields and its light in 16 by 16. Two are compared field by
 field: what a change of tone does not explain must be slight everywhere, for it is in one place that pictures of a
 series differ. The thresholds stand where `python -m tests.bench.stacks` shows them to part the one from the other.
 """
@@ -23,12 +23,15 @@ from core.decoding import Pixels
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Truths = NDArray[np.bool_]
+Numbers = NDArray[np.int32]
+Rows = NDArray[np.int64]
 
 _SIDE, _COLOUR_SIDE = 16, 4
 _LIGHT, _COLOUR = _SIDE**2, 2 * _COLOUR_SIDE**2
 _SHAPE_STEPS = 64
 """Steps of the shape for twice the width."""
-LIKENESS_BYTES = 1 + _LIGHT + _COLOUR
+_LIGHT_AT = 1 + _COLOUR
+LIKENESS_BYTES = _LIGHT_AT + _LIGHT
 
 _FLAT_DEVIATION = 4.0
 """Standard deviation of the fields' light (0..255) below which there is nothing to compare."""
@@ -48,7 +51,7 @@ def likeness_of(frame: Pixels) -> bytes:
         return b""
     colour = cv2.resize(planes[..., 1:], (_COLOUR_SIDE, _COLOUR_SIDE), interpolation=cv2.INTER_AREA)
     shape = round(128 + _SHAPE_STEPS * math.log2(width / height))
-    parts = (np.array([shape]), light.ravel(), colour.ravel())
+    parts = (np.array([shape]), colour.ravel(), light.ravel())
     levels = np.clip(np.rint(np.concatenate(parts)), 0, 255).astype(np.uint8)
     return bytes(levels)
 
@@ -69,33 +72,34 @@ _DETAILED_LEVELS, _DETAILED_FIELDS = 6.0, 0.5
 in sparse ones by as much as another word would."""
 _TRIMMED = 0.03 * _SIDE
 """Fields by which trimming may move any place."""
-_PAIRS_AT_ONCE = 4096
+_PAIRS_AT_ONCE = 2048
 
 
-def near(first: Bytes, second: Bytes) -> Truths:
-    """Which pairs of pictures are copies of each other: (pairs,) from two arrays (pairs, LIKENESS_BYTES).
+def near(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
+    """Which pairs of pictures are copies of each other: (pairs,). `first` and `second` have their row numbers in
+    `likenesses`, (pictures, LIKENESS_BYTES).
 
-    Deterministic, and of each pair alone; which of the two comes first may matter to one at the limit.
+    Of each pair alone, and always the same; which of the two comes first may matter to one at the limit.
     """
-    parts = range(0, len(first), _PAIRS_AT_ONCE)
-    found = [_near(first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]) for at in parts]
-    return np.concatenate(found) if found else np.empty(0, np.bool_)
+    parts = range(0, max(1, len(first)), _PAIRS_AT_ONCE)
+    return np.concatenate(
+        [_near(likenesses, first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]) for at in parts]
+    )
 
 
-def _near(first: Bytes, second: Bytes) -> Truths:
-    # Shape and colour first: they are few, and part most pairs.
-    few = np.r_[0, 1 + _LIGHT : LIKENESS_BYTES]
-    apart = np.abs(first[:, few].astype(np.int16) - second[:, few])
+def _near(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
+    # Shape and colour are few bytes, and part most pairs.
+    few = likenesses[:, :_LIGHT_AT]
+    apart = np.abs(few[first].astype(np.int16) - few[second])
     found: Truths = (apart[:, 0] <= _SHAPE_APART) & (apart[:, 1:].max(axis=1) <= _COLOUR_APART)
-    rows = np.flatnonzero(found)
-    before, after = (likeness[rows, 1 : 1 + _LIGHT].astype(np.float32) for likeness in (first, second))
-    tone = _powers(before)
-    weights, rest = _fitted(tone, after - before)
+    pairs = np.flatnonzero(found)
+    before, after = (likenesses[rows[pairs], _LIGHT_AT:].astype(np.float32) for rows in (first, second))
+    weights, rest = _fitted(_powers(before), after - before)
     limit = np.minimum(_UNEXPLAINED, _UNEXPLAINED_SHARE * after.std(axis=1))
     same = np.abs(rest).max(axis=1) <= limit
     unsure = np.flatnonzero(~same)
     same[unsure] = _near_if_trimmed(before[unsure], after[unsure], limit[unsure])
-    found[rows] = same & (_moved(before, weights) <= _TONE_APART)
+    found[pairs] = same & (_moved(before, weights) <= _TONE_APART)
     return found
 
 
@@ -167,41 +171,43 @@ _DOUBT, _DOUBTS = 0.03, 4
 """How near its limit a wave's strength is in doubt, and how many, the most doubtful first, are tried both ways."""
 
 
-def keys(likenesses: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Small numbers by which copies are found without comparing all with all: (own, rows, all).
+_PICTURES_AT_ONCE = 2**13
 
-    `own` (pictures,) has each one's key; `all` every key that a copy of the picture of that number in `rows` may have,
-    the own among them: up to 2 ** _DOUBTS each. Of 100 copies 98 are found so.
+
+def keys(likenesses: Bytes) -> tuple[Numbers, Numbers, Numbers]:
+    """Small numbers by which copies are found without comparing all with all: (own, pictures, all).
+
+    `own` has each picture's key. `all` has every key that a copy of a picture may have, its own among them and
+    2 ** _DOUBTS at most; `pictures` says whose each is. Of 100 copies 98 have one of these.
     """
-    blocks = [_keys(likenesses[at : at + 2**15]) for at in range(0, len(likenesses), 2**15)]
-    if not blocks:
-        return (np.empty(0, np.int64),) * 3
-    rows = [block[1] + index * 2**15 for index, block in enumerate(blocks)]
-    return np.concatenate([block[0] for block in blocks]), np.concatenate(rows), np.concatenate([b[2] for b in blocks])
+    blocks = range(0, max(1, len(likenesses)), _PICTURES_AT_ONCE)
+    found = [_keys(likenesses[at : at + _PICTURES_AT_ONCE], at) for at in blocks]
+    own, pictures, every = (np.concatenate(part) for part in zip(*found, strict=True))
+    return own, pictures, every
 
 
-def _keys(likenesses: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _keys(likenesses: Bytes, start: int) -> tuple[Numbers, Numbers, Numbers]:
     waves, chosen = _waves()
-    strengths = likenesses[:, 1 : 1 + _LIGHT].astype(np.float32) @ waves
+    strengths = likenesses[:, _LIGHT_AT:].astype(np.float32) @ waves
     # Eight levels: where all waves are weak, none is strong.
     strengths = strengths[:, chosen] / (np.linalg.norm(strengths, axis=1, keepdims=True) + 8)
-    limits = np.array(list(_WAVES.values()), np.float32)
-    digits = np.where(np.abs(strengths) > limits, np.sign(strengths), 0).astype(np.int64)
-    values = 3 ** np.arange(len(limits), dtype=np.int64)
-    own = (digits + 1) @ values
-    doubt = np.abs(np.abs(strengths) - limits)
-    # The other side of the limit: from neither to a crest or a trough, or back.
-    steps = np.where(digits == 0, np.where(strengths < 0, -1, 1), -digits) * values
-    most = np.argsort(doubt, axis=1, kind="stable")[:, :_DOUBTS]
-    steps = np.take_along_axis(np.where(doubt < _DOUBT, steps, 0), most, axis=1)
-    combined = np.zeros((len(own), 1), np.int64)
+    limits, values = np.array(list(_WAVES.values()), np.float32), 3 ** np.arange(len(_WAVES), dtype=np.int32)
+    beyond = np.abs(strengths) - limits
+    signs = np.sign(strengths).astype(np.int32)
+    digits = np.where(beyond > 0, signs, 0)
+    # To the other side of a limit: from neither to a crest or a trough, or back.
+    doubt = np.abs(beyond)
+    steps = np.where(doubt < _DOUBT, np.where(beyond > 0, -signs, signs) * values, 0)
+    doubtful = np.argpartition(doubt, _DOUBTS, axis=1)[:, :_DOUBTS]
+    steps = np.take_along_axis(steps, doubtful, axis=1)
+    own = ((digits + 1) * values).sum(axis=1, dtype=np.int32)
+    every, pictures = own, np.arange(len(own), dtype=np.int32)
     for column in range(_DOUBTS):
-        combined = np.concatenate([combined, combined + steps[:, column : column + 1]], axis=1)
-    used = np.concatenate([np.ones((len(own), 1), np.bool_), np.zeros((len(own), 2**_DOUBTS - 1), np.bool_)], axis=1)
-    for column in range(_DOUBTS):
-        used[:, 2**column : 2 ** (column + 1)] = used[:, : 2**column] & (steps[:, column : column + 1] != 0)
-    rows, which = np.nonzero(used)
-    return own, rows, own[rows] + combined[rows, which]
+        changed = steps[pictures, column]
+        both = changed != 0
+        every = np.concatenate([every, every[both] + changed[both]])
+        pictures = np.concatenate([pictures, pictures[both]])
+    return own, pictures + np.int32(start), every
 
 
 @cache

@@ -13,6 +13,7 @@ in number and pixels unless `View.scaled` allows keyframes here too.
 
 from __future__ import annotations
 
+import errno
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,7 @@ from core.decoding.moments import (
     evenly,
     paired,
 )
-from core.errors import FileDamaged, FileTooLarge, FileUnsupported
+from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError, media_error_from_os
 from core.media import WHOLE_FILE, Facts, ModelGrid
 
 MEGAPIXELS_LIMIT = 150
@@ -123,6 +124,8 @@ def opened(source: Source, demuxers: str = _DEMUXERS, **options: str) -> Iterato
         if _SIGNATURE.match(head):
             raise FileDamaged(detail=_words(error)) from error
         raise source.misnamed() from error
+    except (OSError, ValueError) as error:
+        raise _of_reading(error) from error
     with container:
         try:
             yield container
@@ -130,12 +133,21 @@ def opened(source: Source, demuxers: str = _DEMUXERS, **options: str) -> Iterato
             raise FileUnsupported(detail=_words(error)) from error
         except av.error.FFmpegError as error:
             raise FileDamaged(detail=_words(error)) from error
+        except OSError as error:
+            raise _of_reading(error) from error
 
 
 def whole_frames(packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
     """The frames that decoding the packet brings out; none if it is broken, the next may be whole."""
     with suppress(av.error.InvalidDataError):
         yield from packet.decode()
+
+
+def _of_reading(error: OSError | ValueError) -> MediaError:
+    """What went wrong in the file itself, which FFmpeg reads through us."""
+    if isinstance(error, ValueError) or error.errno == errno.EINVAL:
+        return FileDamaged(detail="it points to a place before its beginning")
+    return media_error_from_os(error)
 
 
 def _words(error: av.error.FFmpegError) -> str:
@@ -179,6 +191,9 @@ class _Clip:
                 self._container.seek(self._start + int(known / self._base), stream=self._stream)
             for packet in self._container.demux(self._stream):
                 end = max(end, (self._when(packet) or end) + (packet.duration or 0))
+        with suppress(av.error.FFmpegError):
+            # Back to where it begins, which may be decoded before it is shown.
+            self._container.seek(self._start - round(10 / self._base), stream=self._stream)
         return self._seconds(end) if end > self._start else known
 
     @property
@@ -462,7 +477,7 @@ def _picture_track(container: InputContainer) -> VideoStream:
         if track.codec_context is not None:
             return track
     if tracks:
-        raise FileUnsupported(detail=f"codec {tracks[0].codec_tag}")
+        raise FileUnsupported(detail="an unknown codec")
     raise FileUnsupported(detail="sound without a picture" if container.streams.audio else "no picture track")
 
 

@@ -26,6 +26,8 @@ PARTS = (
     "big_pictures",
     "window_gaps",
     "grid_paint",
+    "jpeg_decoding",
+    "thumbnails",
     "qwen",
 )
 

@@ -258,7 +258,7 @@ def test_a_process_killed_while_writing_loses_nothing_it_had_committed(tmp_path:
     chance = random.Random(5)
     committed = 0
     for _ in range(12):
-        with writer(path, committed, FILES, 5) as process:
+        with writer(path, 0, FILES, 5) as process:
             assert process.stdout
             for _ in range(chance.randint(1, 5)):
                 committed = max(committed, int(process.stdout.readline()))

@@ -15,11 +15,11 @@ from core.catalog import Catalog
 from core.decoding.pool import DecodingPool
 from core.errors import JudgeNotLoaded, ScoreMissing
 from core.jobs import Event, Failed, Scored
-from core.kept import Kept
 from core.media import Listed, Listing, PixelPolicy, scan
-from core.opened import OpenListing
 from core.query import Query
 from core.ranking import rank
+from core.ranking.kept import Kept
+from core.ranking.opened import OpenListing
 from core.scorers import Document, KeepsNoFeatures, OnlyScores, Verdicts
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from core import Engine
@@ -21,7 +21,7 @@ from core.decoding import Thumbnail, decode, make_thumbnail, thumbnails
 from core.decoding.shared_thumbnails import FAILURES, uri_of
 from core.errors import FileDamaged, FileVanished, PageMissing
 from core.jobs import ThumbnailMade
-from core.media import Facts, Kind, Listed, Listing, PixelPolicy, scan
+from core.media import Facts, Kind, Listed, Listing, ModelGrid, PixelPolicy, scan
 from core.settings import Home
 
 
@@ -454,3 +454,50 @@ def test_what_is_scrolled_past_is_dropped_before_it_is_begun(photo: Path, tmp_pa
         assert last.row == 39
         # The one that was shown, the one that was being made, the one that is wanted now.
         assert len(kept(engine.home.thumbnails)) <= 3
+
+
+# --- what is made of a JPEG that was not decoded in full ---------------------------------------------
+
+
+@pytest.fixture
+def large_photo(tmp_path: Path) -> Path:
+    """2016 x 1512, with detail of every size."""
+    rng = np.random.default_rng(8)
+    layers = [
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (1512 // side, 2016 // side, 3), np.uint8)).resize(
+                (2016, 1512), Image.Resampling.BICUBIC
+            ),
+            np.float32,
+        )
+        for side in (4, 12, 36, 108)
+    ]
+    path = tmp_path / "large.jpg"
+    mixed = sum(layer * weight for layer, weight in zip(layers, (0.1, 0.2, 0.3, 0.4), strict=True))
+    Image.fromarray(mixed.astype(np.uint8)).save(path, quality=90)
+    return path
+
+
+def test_a_thumbnail_is_as_of_the_whole_picture(large_photo: Path) -> None:
+    with Image.open(large_photo) as image:
+        whole = np.asarray(image.resize((128, 96), Image.Resampling.LANCZOS), np.float64)
+    error = np.mean((pixels(make_thumbnail(str(large_photo), 128, None)) - whole) ** 2)
+    assert 10 * np.log10(255**2 / error) > 45
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_model_that_allows_a_draft_sees_nearly_the_whole_picture(large_photo: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    with Image.open(large_photo) as image:
+        image.save(large_photo, quality=90, exif=exif)
+    grid = ModelGrid()
+    near, exact = (
+        decode(str(large_photo), PixelPolicy(256 * 256, scaled=scaled, grid=grid)) for scaled in (True, False)
+    )
+    assert near.frames is not None
+    assert exact.frames is not None
+    assert near.frames.shape == exact.frames.shape
+    assert near.facts == exact.facts
+    difference = np.abs(near.frames.astype(int) - exact.frames)
+    assert 0 < difference.mean() < 0.5

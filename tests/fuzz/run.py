@@ -56,7 +56,7 @@ class Report:
     good: int = 0
     scored: int = 0
     failed: Counter[str] = field(default_factory=Counter)
-    """By class, when ranked."""
+    """Files by class, when ranked; of one with pages its first counts."""
     looks: int = 0
     looks_failed: Counter[str] = field(default_factory=Counter)
     """The same of thumbnails, previews and filmstrips."""
@@ -152,8 +152,9 @@ class _Batch:
         report.rows += len(listing)
         report.good += sum(case.good for case in self._cases.values())
         failed = self._rank(listing)
-        report.scored += len(listing) - len(failed)
-        report.failed.update(type(error).__name__ for error in failed.values())
+        first = {row for row, page in enumerate(listing.pages.tolist()) if not page}
+        report.scored += len(first - set(failed))
+        report.failed.update(type(failed[row]).__name__ for row in first & set(failed))
         self._look(listing)
         for name in list(self._cases)[::MOVED]:
             (self._place / name).rename(self._place / f"moved {name}")

@@ -18,8 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.asking import Reading, ask, file_read, judge_identity
-from core.catalog import Catalog, FileRead, FileRefused, KnownScores
+from core.catalog import REMEMBERED, Catalog, FileRead, FileRefused, KnownScores
 from core.decoding import DECODING_VERSION, Identity
 from core.decoding.pool import DecodingPool, Task
 from core.errors import (
@@ -33,11 +32,12 @@ from core.errors import (
     SemblanceError,
 )
 from core.jobs import Failed, Notice, Progress, RankingEvent, Scored, Settled
-from core.judging import Desk, Judged
-from core.kept import Kept, kept_under
 from core.media import Decoded, Facts
-from core.opened import RESOLVE_ROWS, OpenListing
 from core.query import Query
+from core.ranking.asking import Reading, ask, file_read, judge_identity
+from core.ranking.judging import Desk, Judged
+from core.ranking.kept import Kept, kept_under
+from core.ranking.opened import RESOLVE_ROWS, OpenListing
 from core.scorers import Document, Feature, QuickQuestion, Scorer, SlowQuestion
 
 SAVE_SECONDS = 0.25
@@ -491,6 +491,11 @@ class _Run:
         return bool(finished)
 
     def _refuse(self, row: int, error: MediaError) -> None:
+        if self.opened.away and not isinstance(error, REMEMBERED):
+            # It failed for want of its folder, and is opened again when that is back.
+            self.settled[row] = False
+            self._enqueue(np.array([row], np.int64))
+            return
         self.settled[row] = True
         self.refused[row] = error
 

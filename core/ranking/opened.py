@@ -97,6 +97,8 @@ class ListingRecord:
         self._catalog = catalog
         self._kept: bytes | None = None
         self._counts: list[Counted] = []
+        self.mounted: tuple[str, ...] = ()
+        """Of `Compared`."""
         self.outdated = False
         """Whether the listing has grown or changed since it was kept."""
 
@@ -118,7 +120,7 @@ class ListingRecord:
 
     def save(self) -> None:
         """Keep how many pages files have, and the listing if it is outdated. What can't be kept is found out again."""
-        data = pack(self._listing) if self.outdated and self._listing.complete else self._kept
+        data = pack(self._listing, self.mounted) if self.outdated and self._listing.complete else self._kept
         if data == self._kept and not self._counts:
             return
         counts = [(*os.path.split(each.path), each.size, each.mtime, each.pages) for each in self._counts]

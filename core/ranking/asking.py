@@ -12,10 +12,10 @@ from core.catalog import Catalog, FileRead
 from core.decoding import DECODING_VERSION
 from core.decoding.pool import DecodingPool, Task
 from core.errors import CatalogDamaged, CatalogError, MediaError, ReferenceUnreadable
-from core.kept import kept_under
 from core.media import Decoded, Region
-from core.opened import OpenListing
 from core.query import Query, Reference
+from core.ranking.kept import kept_under
+from core.ranking.opened import OpenListing
 from core.scorers import Document, Explanation, Feature, QuickQuestion, Scorer, SlowQuestion
 
 
