@@ -436,7 +436,7 @@ class Comparison:
         try:
             same = os.stat(openable(around.path)).st_dev == around.device
         except FileNotFoundError:
-            return None
+            return self._beyond_reach(around.path)
         except OSError as error:
             return folder_error_from_os(error, path)
         return None if same or not around.there else FolderMissing(path=path)
@@ -569,9 +569,8 @@ class Comparison:
             elif known := self._nearest(around):
                 nearest, way = known
                 first = way.partition(os.sep)[0]
-                by_folder.setdefault(nearest, {})[first or name] = said_gone and not first
-                if first and os.path.join(nearest, first) not in self._folders[nearest].inside:
-                    self._puzzled = True
+                names = by_folder.setdefault(nearest, {})
+                names[first or name] = names.get(first or name, False) or (said_gone and not first)
         for path in sorted(by_folder):  # a folder before those in it
             if self._folders[path].there:
                 yield from self._look(self._folders[path], by_folder[path])
@@ -581,15 +580,18 @@ class Comparison:
     def _nearest(self, path: str) -> tuple[str, str] | None:
         """The folder of ours that is, or holds, this path, and is still there, and the way on from it. None if that is
         hidden. Where links lead to one folder in several ways, any of them may have been told."""
-        way = ""
+        way, lost = "", ""
         ours: tuple[str, ...]
         while True:
             try:
                 ours = path, self._seen.get(folder_identity(path, os.stat(openable(path))), path)
             except OSError:
-                ours = ()
+                ours, lost = (), path
             for known in ours:
                 if known in self._folders and self._folders[known].there:
+                    around = self._folders.get(os.path.dirname(lost))
+                    if lost and (around is None or lost not in around.inside):
+                        self._puzzled = True
                     return known, way
             path, name = os.path.split(path)
             if not name or name.startswith(HIDDEN):

@@ -81,6 +81,7 @@ class Engine(Jobs):
         self._listings: OrderedDict[str, OpenListing] = OrderedDict()
         self._judges = Judges(self.home.judges, lambda: load_settings(self.home.settings)[0].model_folders)
         self._kept: dict[str, Kept] = {}
+        self._pruned = False
 
     def close(self) -> None:
         self._judges.unload()
@@ -189,6 +190,7 @@ class Engine(Jobs):
                         listing.complete = True
                         record.mounted = event.mounted
                         record.save()
+                        self._prune()
                         yield ScanFinished(listing.present, time.monotonic() - began)
                     case _:
                         yield event
@@ -252,8 +254,7 @@ class Engine(Jobs):
                 while waiting and len(flying) < self._pool.workers * 2:
                     row = waiting.pop()
                     if row < len(listing):
-                        path, page = listing.path(row), int(listing.pages[row])
-                        flying[row] = self._pool.thumbnail(path, request.pixels, str(self.home.thumbnails), page)
+                        flying[row] = self._thumbnail(listing, row, request.pixels)
                 finished = [row for row, task in flying.items() if task.done()]
                 for row in finished:
                     try:
@@ -266,6 +267,16 @@ class Engine(Jobs):
             for task in flying.values():
                 task.cancel()
 
+    def _thumbnail(self, listing: Listing, row: int, pixels: int) -> Task[Thumbnail]:
+        return self._pool.thumbnail(
+            listing.path(row),
+            pixels,
+            str(self.home.thumbnails),
+            int(listing.pages[row]),
+            str(self.home.shared_thumbnails or ""),
+            (int(listing.sizes[row]), int(listing.mtimes[row])),
+        )
+
     # --- parts -----------------------------------------------------------------------------------
 
     def _kept_of(self, scorer: Scorer[Any]) -> Kept:
@@ -273,6 +284,12 @@ class Engine(Jobs):
         if name not in self._kept:
             self._kept[name] = Kept(scorer)
         return self._kept[name]
+
+    def _prune(self) -> None:
+        """Once, when the first folder is there and nobody waits: let thumbnails take no more than their room."""
+        if not self._pruned:
+            self._pruned = True
+            threading.Thread(target=_prune, args=(str(self.home.thumbnails),), name="pruning", daemon=True).start()
 
     def _count_pages(self, paths: Sequence[str]) -> list[int]:
         """How many pages each of these files has; 1 of one that can't be read. Called in a scan's thread; waits."""
@@ -348,6 +365,12 @@ class Engine(Jobs):
                 yield item
         finally:
             stopped.set()
+
+
+def _prune(thumbnails: str) -> None:
+    from core.decoding.thumbnails import prune  # with Pillow, which the engine needs for nothing else
+
+    prune(thumbnails)
 
 
 def _made(make: Callable[[], T]) -> Iterator[T]:

@@ -74,7 +74,8 @@ FORMATS: tuple[Format, ...] = (
     Format("Matroska", Kind.VIDEO, ("mkv",), "video:decode_clip"),
     Format("WebM", Kind.VIDEO, ("webm",), "video:decode_clip"),
     Format("AVI", Kind.VIDEO, ("avi",), "video:decode_clip"),
-    Format("MPEG-TS", Kind.VIDEO, ("mts", "m2ts", "ts"), "video:decode_clip"),
+    # Not "ts": folders of programs are full of files with that ending, which are TypeScript.
+    Format("MPEG-TS", Kind.VIDEO, ("mts", "m2ts"), "video:decode_clip"),
     Format("MPEG", Kind.VIDEO, ("mpg", "mpeg", "vob"), "video:decode_clip"),
     Format("Windows Media", Kind.VIDEO, ("wmv", "asf"), "video:decode_clip"),
     Format("Flash video", Kind.VIDEO, ("flv",), "video:decode_clip"),

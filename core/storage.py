@@ -42,6 +42,7 @@ _MANIFEST, _CATALOG, _SETTINGS, _JUDGES, _PASTED = (
     "judges.json",
     "pasted/",
 )
+_SCRATCH, _ABANDONED_SECONDS = "backup-", 24 * 3600.0
 _SMALL_FILE = 16 * 2**20
 """Bytes that a manifest, settings or a record may have at most."""
 _EXPANSION = 200
@@ -285,7 +286,11 @@ def _put_back(archive: zipfile.ZipFile, name: str, place: Path) -> None:
 @contextlib.contextmanager
 def _scratch(home: Home) -> Iterator[Path]:
     """A folder on the catalog's own disk, where SQLite is known to work and there is likely room."""
-    with tempfile.TemporaryDirectory(prefix="backup-", dir=home.data) as folder:
+    home.data.mkdir(parents=True, exist_ok=True)
+    for abandoned in home.data.glob(f"{_SCRATCH}*"):  # of a program that was killed
+        if abs(time.time() - abandoned.stat().st_mtime) > _ABANDONED_SECONDS:
+            shutil.rmtree(abandoned, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=home.data) as folder:
         yield Path(folder)
 
 

@@ -172,11 +172,13 @@ class Session(QObject):
     def _scan_failed(self, folder: str, recursive: bool, error: BaseException) -> None:
         if isinstance(error, EngineStopped) and self._scanned_again < ASK_AGAIN:
             self._scanned_again += 1
-            self.noticed.emit(error)
-            if self.listing is not None and self.listing.complete and not self._refused:
-                self._follow(folder, recursive, self.listing)  # what is shown stays
-            else:
+            if self.listing is None or not self.listing.complete or self._refused:
+                self.noticed.emit(error)
                 self._scan(folder, recursive)
+                return
+            if self.phase not in (Phase.RUNNING, Phase.FINISHED):
+                self.noticed.emit(error)  # else the ranking tells it
+            self._follow(folder, recursive, self.listing)  # what is shown stays
             return
         # A ranking would wait for ever for the rest of this listing.
         self._stop_ranking()

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from core import errors
 from core.catalog import shares
 from core.catalog.checksums import feature_checksum, file_checksum, question_checksum, score_checksum
-from core.catalog.opening import is_damage, known_error, open_for_reading, open_for_writing
+from core.catalog.opening import is_damage, known_error, open_for_reading, open_for_writing, open_nothing
 from core.catalog.salvage import salvage
 from core.errors import (
     CatalogDamaged,
@@ -46,6 +46,9 @@ BUSY_SECONDS = 2.0
 
 RETRY_SECONDS = 2.0
 """How often a catalog that could not be opened for writing is tried again."""
+
+ABANDONED_SECONDS = 3600.0
+"""After which a file that nobody has written to belongs to nobody."""
 
 FRESH_NS, FRESH_COARSE_NS = 20_000_000, 4_000_000_000
 """A file that changed so short before it was kept may change again without its time showing it, and is read again.
@@ -161,6 +164,7 @@ class Catalog:
         """How often a damaged one was replaced; content ids from before mean nothing after."""
         self._refused_at = 0.0
         self._opened: tuple[int, int] | None = None
+        self._irreplaceable = False
         self._conn = self._open()
 
     def close(self) -> None:
@@ -175,16 +179,14 @@ class Catalog:
     # --- opening ---------------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            return self._connect()
-        except CatalogDamaged as error:
-            self.notice = error
-        except (CatalogReadOnly, CatalogFull, CatalogLocked) as error:
-            return self._do_without(error)
-        try:
-            return self._connect()
-        except CatalogError as error:
-            return self._do_without(error)
+        for _ in range(2):
+            try:
+                return self._connect()
+            except CatalogDamaged as error:
+                self.notice = error  # by now a new one is in its place
+            except (CatalogReadOnly, CatalogFull, CatalogLocked) as error:
+                return self._do_without(error)
+        return self._do_without(CatalogReadOnly(path=str(self.path)))
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -224,38 +226,61 @@ class Catalog:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if is_damage(error) and not self._refused_at:
-                self._conn.close()
-                damaged = self._replace()
-                self._conn = self._open()
-                self.notice = damaged
-                self.renewals += 1
-                raise damaged from error
-            # What is only read, without a lock, may look damaged while another program writes it.
-            known = CatalogReadOnly(path=str(self.path)) if is_damage(error) else known_error(error, self.path)
+            if is_damage(error):
+                raise self._renew() from error
+            known = known_error(error, self.path)
             if known is None:
                 raise
             raise known from error
 
-    def _replace(self) -> CatalogError:
+    def _renew(self) -> CatalogDamaged:
+        """Go on without the damaged catalog."""
+        self._conn.close()
+        self.renewals += 1
+        if self._refused_at:
+            # It is only read, without a lock: another program that is writing it makes it look damaged, too.
+            self._conn = open_nothing()
+            return CatalogDamaged(path=str(self.path), kept=str(self.path), saved=0)
+        damaged = self._replace()
+        self._conn = self._open()
+        if not self._refused_at:
+            self.notice = damaged
+        return damaged
+
+    def _replace(self) -> CatalogDamaged:
         """Set the damaged file aside and put a new one in its place, with what could be saved."""
-        try:
-            if self._opened and self._opened != _identity(self.path):
-                # Another program met the damage first, and has replaced the file by now.
-                before = max(self.path.parent.glob(f"{self.path.stem}-damaged-*{self.path.suffix}"), default=self.path)
-                return CatalogDamaged(path=str(self.path), kept=str(before), saved=0)
-            saved = self.path.with_name(f"{self.path.stem}-saved-{os.getpid()}{self.path.suffix}")
-            count = salvage(self.path, saved)
-            kept = self.path.with_name(f"{self.path.stem}-damaged-{datetime.now():%Y%m%d-%H%M%S-%f}{self.path.suffix}")
-            # The journal first: it must never be taken for that of the new file.
-            for suffix in ("-wal", "-shm", "-journal", ""):
+        kept, saved = self.path, 0
+        if self._opened and self._opened != _identity(self.path):
+            # Another program met the damage first, and has replaced the file by now.
+            kept = max(self.path.parent.glob(f"{self.path.stem}-damaged-*{self.path.suffix}"), default=kept)
+        elif not self._irreplaceable:
+            partial = self.path.with_name(f"{self.path.stem}-saved-{os.getpid()}{self.path.suffix}")
+            try:
+                self._clear_abandoned()
+                saved = salvage(self.path, partial)
+                kept = self._set_aside()
                 with contextlib.suppress(FileNotFoundError):
-                    os.replace(f"{self.path}{suffix}", f"{kept}{suffix}")
+                    os.replace(partial, self.path)
+            except OSError:
+                # The folder can't be written, or on Windows another window holds the file.
+                self._irreplaceable, saved = True, 0
+                with contextlib.suppress(OSError):
+                    partial.unlink(missing_ok=True)
+        return CatalogDamaged(path=str(self.path), kept=str(kept), saved=saved)
+
+    def _set_aside(self) -> Path:
+        kept = self.path.with_name(f"{self.path.stem}-damaged-{datetime.now():%Y%m%d-%H%M%S-%f}{self.path.suffix}")
+        # The journal first: it must never be taken for that of the new file.
+        for suffix in ("-wal", "-shm", "-journal", ""):
             with contextlib.suppress(FileNotFoundError):
-                os.replace(saved, self.path)
-        except OSError:
-            return CatalogReadOnly(path=str(self.path))
-        return CatalogDamaged(path=str(self.path), kept=str(kept), saved=count)
+                os.replace(f"{self.path}{suffix}", f"{kept}{suffix}")
+        return kept
+
+    def _clear_abandoned(self) -> None:
+        """Remove what was left of savings that were killed."""
+        for partial in self.path.parent.glob(f"{self.path.stem}-saved-*"):
+            if abs(time.time() - partial.stat().st_mtime) > ABANDONED_SECONDS:
+                partial.unlink(missing_ok=True)
 
     # --- reading: files --------------------------------------------------------------------------
 

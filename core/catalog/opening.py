@@ -85,7 +85,11 @@ def open_for_reading(path: Path, *, others_write: bool) -> sqlite3.Connection:
             connection.close()
         except sqlite3.Error:
             pass
-    # An empty catalog in memory lets everything else work as ever.
+    return open_nothing()
+
+
+def open_nothing() -> sqlite3.Connection:
+    """An empty catalog in memory: it lets everything else work as ever."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrations.apply(Database(connection, execute_plugins=False))
     return connection

@@ -25,7 +25,7 @@ WAIT_SECONDS = 30.0
 PAUSE_SECONDS = 0.02
 """Between two steps, so that those who wait get their turn."""
 
-STEP_ROWS = 20_000
+STEP_ROWS = 5_000
 """Contents merged in one step: a tenth of a second or two of holding the catalog."""
 
 SAMPLE_ROWS = 500
@@ -226,8 +226,8 @@ class Upkeep:
                 for pair in pairs:
                     scores += run(_MERGE_SCORES, [*pair, *step]).rowcount
         (last,) = run("SELECT ifnull(max(id), 0) FROM other.features").fetchone()
-        for first in range(1, last + 1, STEP_ROWS // 40):  # each takes kilobytes
-            step = [first, first + STEP_ROWS // 40 - 1]
+        for first in range(1, last + 1, STEP_ROWS // 10):  # each takes kilobytes
+            step = [first, first + STEP_ROWS // 10 - 1]
             with self._step():
                 run(_MERGE_FEATURES, step)
                 run(_MERGE_DETAILS, step)

@@ -18,14 +18,22 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.decoding.grid import picture_size
 from core.decoding.resize import Box, cut, fit, within
-from core.errors import FileEmpty, FileMisnamed, FileUnsupported, MediaError, media_error_from_os
+from core.errors import (
+    FileEmpty,
+    FileMisnamed,
+    FileUnreadable,
+    FileUnsupported,
+    FileVanished,
+    MediaError,
+    media_error_from_os,
+)
 from core.media import (
     FORMATS,
     WHOLE_FILE,
@@ -40,7 +48,7 @@ from core.media import (
     format_of,
 )
 
-DECODING_VERSION = 2
+DECODING_VERSION = 3
 """Part of every judge's identity. Raise it when the pixels or the text that `decode` gives of a file change."""
 
 THUMBNAIL_CHARACTERS = 800
@@ -175,6 +183,8 @@ class View:
     """Longest side of a thumbnail to be made as well, if what was decoded suffices for it; 0: none."""
     page: int = 0
     """Which page of a format that has pages, from 0."""
+    still: bool = False
+    """Whether a picture is wanted even of what moves: its first frame."""
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The size at which a picture of this size is wanted. Larger than it is only where a grid says so."""
@@ -236,6 +246,7 @@ def decode(
             view_of(policy),
             region=region,
             page=page,
+            still=kind is Kind.IMAGE,
             everything=True,
             thumbnail=thumbnail[0] if thumbnail and place else 0,
         )
@@ -284,18 +295,33 @@ def decode_and_extract(
     return replace(decoded, frames=None), extract(decoded)
 
 
-def make_thumbnail(path: str, pixels: int, cache: str | None, page: int = 0, shared: str = "") -> Thumbnail:
+def make_thumbnail(
+    path: str,
+    pixels: int,
+    cache: str | None,
+    page: int = 0,
+    shared: str = "",
+    listed: tuple[int, int] | None = None,
+) -> Thumbnail:
     """The whole file in small, upright, its longest side at most `pixels`.
 
     `cache` is a folder of ours where thumbnails are kept, and `shared` that of the desktop's programs, if it is to be
-    used; one that is there is read without opening the file. Raises MediaError.
+    used; one that is there is read without opening the file. `listed`: its size and mtime when it was last seen; what
+    is kept of that stands for a file that can't be reached now. Raises MediaError.
     """
     import core.decoding.thumbnails as thumbnails
 
     row = _promised(path)
     shelves = thumbnails.Shelves(cache, shared) if cache else None
     if shelves:
-        subject = thumbnails.Subject(path, _regular(path, row), pixels, page)
+        try:
+            status = _regular(path, row)
+        except (FileVanished, FileUnreadable):
+            away = thumbnails.Subject(path, _as_listed(*listed), pixels, page) if listed else None
+            if away and (kept := shelves.find(away, row.kind, lambda: None)):
+                return kept
+            raise
+        subject = thumbnails.Subject(path, status, pixels, page)
         if kept := shelves.find(subject, row.kind, functools.partial(_measured, path)):
             return kept
     with _opened(path) as (source, status):
@@ -323,13 +349,19 @@ def make_thumbnail(path: str, pixels: int, cache: str | None, page: int = 0, sha
     return made
 
 
+def _as_listed(size: int, mtime: int) -> os.stat_result:
+    """The state of a file that can't be asked for it."""
+    status: Any = os.stat_result
+    found: os.stat_result = status((stat.S_IFREG, 0, 0, 0, 0, 0, size, 0, mtime // 10**9, 0), {"st_mtime_ns": mtime})
+    return found
+
+
 def _measured(path: str) -> Facts | None:
     """The facts of a file that is a plain picture, by its header; None if more than that is needed to tell them."""
     row = _promised(path)
-    if row.decoder != "pictures:decode_picture":
+    if row.kind is not Kind.IMAGE:
         return None
-    from core.decoding.pictures import measure
-
+    measure: Callable[[Source], Facts | None] = _beside(row, "measure")
     with _opened(path) as (source, _):
         return measure(source)
 
@@ -439,16 +471,13 @@ def count_pages(path: str) -> int:
     if not row.has_pages:
         return 1
     with _opened(path) as (source, _):
-        count: int = _counterpart(row, "count_pages")(source)
-        return count
+        counted: Callable[[Source], int] = _beside(row, "count_pages")
+        return counted(source)
 
 
-def _counterpart(row: Format, name: str) -> Callable[[Source], int]:
+def _beside(row: Format, name: str) -> Any:
     """Another function of the module that decodes this format."""
-    found: Callable[[Source], int] = getattr(
-        importlib.import_module(f"core.decoding.{row.decoder.partition(':')[0]}"), name
-    )
-    return found
+    return getattr(importlib.import_module(f"core.decoding.{row.decoder.partition(':')[0]}"), name)
 
 
 def _fingerprinted(source: Source) -> tuple[Source, bytes]:

@@ -83,7 +83,7 @@ class _Timeline:
 
 def decode_animation(source: Source, view: View) -> Seen:
     """The picture, or if it moves, the wanted ones of its frames. Raises MediaError."""
-    strip = _strip_of(source)
+    strip = None if view.still else _strip_of(source)
     if strip is not None:
         with suppress(FileDamaged), pictures.translated():  # of which the first frame may be whole
             return _seen(strip, view, _about(source, view))

@@ -20,7 +20,7 @@ _ORIENTATION, _XMP = 274, 700
 _SUBDIRECTORIES = 330
 _STRETCHES = ((273, 279), (324, 325), (513, 514))
 """(offsets, lengths): strips, tiles, a JPEG."""
-_MOST_DIRECTORIES, _MOST_FIELDS = 20_000, 4096
+_MOST_DIRECTORIES, _MOST_FIELDS = 20_000, 400_000
 _MOST_XMP = 2**20
 
 _BASELINE = frozenset((254, 255, 256, 257, 258, 259, 262, 266, 277, 278, 284, 292, 293, 301, 317, 318, 319, 320, 322,
@@ -62,6 +62,7 @@ class _Tiff:
             raise OddFile
         self._order = "<" if head[:1] == b"I" else ">"
         self._big = b"+" in head
+        self._fields_left = _MOST_FIELDS
         self.first = self._number("Q", start + 8) if self._big else self._number("I", start + 4)
 
     def _number(self, code: str, offset: int) -> int:
@@ -75,7 +76,8 @@ class _Tiff:
         offset += self._start
         count, size, word = ("Q", 20, "Q") if self._big else ("H", 12, "I")
         number = self._number(count, offset)
-        if number > _MOST_FIELDS:
+        self._fields_left -= number
+        if self._fields_left < 0:
             raise OddFile
         offset += struct.calcsize("=" + count)
         entries = self.content.at(offset, number * size)

@@ -140,12 +140,13 @@ class _Upright:
     """Which way a picture is up, by EXIF, or by XMP where EXIF is silent: as Pillow takes it."""
 
     def __init__(self) -> None:
+        self._looked = False
         self._exif: int | None = None
         self._xmp: int | None = None
 
     def see_exif(self, content: Content, start: int) -> None:
-        if self._exif is None:
-            self._exif = directories.orientation(content, start)
+        if not self._looked:  # the first block of EXIF counts, whatever it says
+            self._looked, self._exif = True, directories.orientation(content, start)
 
     def see_xmp(self, packet: bytes) -> None:
         if self._xmp is None:

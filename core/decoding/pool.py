@@ -5,7 +5,8 @@ that is killed while it sends a result leaves the lock taken and the others stuc
 whole pool is idle breaks the pool. Apart, each is replaced alone. Tasks wait here rather than in pebble, whose
 `cancel` kills the worker of a task that has started.
 
-Memory is watched from outside: limits on address space are not portable, and count what was never touched.
+Time and memory are watched from outside. Limits on address space are not portable, and count what was never touched;
+pebble's time limits go by the wall clock, which jumps when a machine wakes up or its clock is set.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ LEAST_MEMORY, MOST_MEMORY = 2**30, 2**32
 """Bytes that a worker may take at least and at most; in between half the machine's memory, shared among them. A picture
 of 300 megapixels needs 1.2 GB for its pixels, and as much again where they are converted."""
 WATCH_SECONDS = 0.05
-"""How often the workers' memory is looked at: in that time one can fill some 200 MB."""
+"""How often the workers are looked at: in that time one can fill some 200 MB."""
 
 _NICENESS = 5
 _BELOW_NORMAL_PRIORITY_CLASS = 0x4000
@@ -70,7 +71,9 @@ class Task(Generic[T]):
         self._arguments = arguments
         self._named = named
         self._attempts = 0
-        self._overdrawn = False  # its worker took more memory than it may
+        self._ran: Future[_Outcome] | None = None  # what a worker makes of it
+        self._began: float | None = None  # when that was first seen to run
+        self._stopped: MediaError | None = None  # why its worker was killed
         self._future: Future[T] = Future()
 
     def done(self) -> bool:
@@ -159,9 +162,17 @@ class DecodingPool:
         """`core.decoding.count_pages` in a worker."""
         return self._submit(decoding.count_pages, path)
 
-    def thumbnail(self, path: str, pixels: int, cache: str | None, page: int = 0) -> Task[Thumbnail]:
+    def thumbnail(
+        self,
+        path: str,
+        pixels: int,
+        cache: str | None,
+        page: int = 0,
+        shared: str = "",
+        listed: tuple[int, int] | None = None,
+    ) -> Task[Thumbnail]:
         """`core.decoding.make_thumbnail` in a worker."""
-        return self._submit(decoding.make_thumbnail, path, pixels, cache, page)
+        return self._submit(decoding.make_thumbnail, path, pixels, cache, page, shared, listed)
 
     def preview(self, path: str, pixels: int, at: float = 0.0, page: int = 0) -> Task[Preview]:
         """`core.decoding.make_preview` in a worker."""
@@ -225,18 +236,20 @@ class DecodingPool:
                 worker = self._idle.pop()
                 self._running[task] = worker
                 if self._watch is None:
-                    self._watch = threading.Thread(target=self._watch_memory, name="memory", daemon=True)
+                    self._watch = threading.Thread(target=self._watch_workers, name="workers", daemon=True)
                     self._watch.start()
                 self._busy.set()
             self._start(worker, task)
 
     def _start(self, worker: _Worker, task: Task[Any]) -> None:
         task._attempts += 1
-        if ran := worker.schedule(_attempt, (task._function, task._arguments, task._named), task._time_limit):
+        task._began = None
+        if ran := worker.schedule(_attempt, (task._function, task._arguments, task._named)):
+            task._ran = ran
             ran.add_done_callback(lambda ran: self._finish(worker, task, ran))
 
-    def _watch_memory(self) -> None:
-        """Stop workers that take more memory than they may. Runs until the pool is closed."""
+    def _watch_workers(self) -> None:
+        """Stop workers that take more time or memory than they may. Runs until the pool is closed."""
         while not self._closed:
             self._busy.wait()
             with self._lock:
@@ -244,25 +257,33 @@ class DecodingPool:
                 if not running:
                     self._busy.clear()
             for task, worker in running:
-                if worker.memory() > self.memory_limit:
+                excess = None if task._stopped else self._excess(task, worker)
+                if excess:
                     with self._lock:
                         if self._running.get(task) is worker:
-                            task._overdrawn = True
+                            task._stopped = excess
                             worker.kill()
             time.sleep(WATCH_SECONDS)
+
+    def _excess(self, task: Task[Any], worker: _Worker) -> MediaError | None:
+        """What a worker must be stopped for, if anything."""
+        if task._began is None and task._ran and task._ran.running():
+            task._began = time.monotonic()
+        limit = task._time_limit
+        if task._began is not None and time.monotonic() - task._began > limit:
+            return DecodingTimedOut(seconds=int(limit) if limit == int(limit) else limit)
+        if worker.memory() > self.memory_limit:
+            return MemoryExceeded(megabytes=self.memory_limit // 2**20)
+        return None
 
     def _finish(self, worker: _Worker, task: Task[Any], ran: Future[_Outcome]) -> None:
         """On a thread of pebble's, when a worker is through with a task, one way or another."""
         try:
             outcome = ran.result()
-        except TimeoutError:
-            limit = task._time_limit
-            outcome = _Outcome(error=DecodingTimedOut(seconds=int(limit) if limit == int(limit) else limit))
         except ProcessExpired:
             # It may have died in the middle of a message, so its pipe is not to be trusted again.
             worker.replace()
-            limit = self.memory_limit // 2**20
-            outcome = _Outcome(error=MemoryExceeded(megabytes=limit) if task._overdrawn else DecodingCrashed())
+            outcome = _Outcome(error=task._stopped or DecodingCrashed())
         except BrokenProcessPool:
             # The worker died before it had taken the task, which is not the file's fault; unless it happens again.
             worker.replace()
@@ -352,8 +373,8 @@ class _Worker:
         self._pool: ProcessPool | None = None
         self._stopped = False
 
-    def schedule(self, function: Callable[..., T], arguments: tuple[Any, ...], time_limit: float) -> Future[T] | None:
-        """Have the process run the function for at most so many seconds; None once it was stopped."""
+    def schedule(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> Future[T] | None:
+        """Have the process run the function; None once it was stopped."""
         with self._lock, _without_interrupts():
             for pool in (self._pool, None):
                 if self._stopped:
@@ -363,7 +384,7 @@ class _Worker:
                         max_workers=1, initializer=exec, initargs=(_BEGINNING,), context=self._context
                     )
                 with suppress(RuntimeError):  # the process died while idle: once more, with a new one
-                    return pool.schedule(function, args=arguments, timeout=time_limit)
+                    return pool.schedule(function, args=arguments)
                 _end(pool)
         raise RuntimeError("worker processes can't be started")
 

@@ -104,7 +104,8 @@ def _wanted_side(sensor: _Sensor, view: View) -> int:
 
 def _developed(raw: rawpy.RawPy, sensor: _Sensor) -> tuple[Image.Image, int, Size]:
     pixels = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8, output_color=rawpy.ColorSpace.sRGB)
-    return Image.fromarray(pixels), 1, sensor.upright
+    # A sensor without colours gives one channel.
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), 1, sensor.upright
 
 
 def _seen(image: Image.Image, orientation: int, whole: Size, source: Source, view: View) -> Seen:

@@ -170,6 +170,7 @@ class _Clip:
         # AVI tells when a frame is decoded, not when it is shown.
         self._decoding_times = container.format.name == "avi"
         self._stored = self._context.width, self._context.height
+        self._shape = self._stream.sample_aspect_ratio
         self._turn = Turn()
         self._begun = False
         self._planned = 0
@@ -209,9 +210,8 @@ class _Clip:
 
     def _shown(self) -> tuple[int, int]:
         width, height = self._stored
-        shape = self._stream.sample_aspect_ratio
-        if shape and 1 / _STRANGEST_SHAPE <= shape <= _STRANGEST_SHAPE:
-            width = max(1, round(width * shape))
+        if self._shape and 1 / _STRANGEST_SHAPE <= self._shape <= _STRANGEST_SHAPE:
+            width = max(1, round(width * self._shape))
         return self._turn.size(width, height)
 
     # --- reaching frames ---
@@ -420,9 +420,10 @@ class _Clip:
                 return
             for frame in whole_frames(packet):
                 if not self._begun:
-                    # All others are shown as the first, whatever becomes of their size.
+                    # All others are shown as the first, whatever becomes of their size and of their pixels' shape.
                     self._begun = True
                     self._stored, self._turn = (frame.width, frame.height), turn_of(frame)
+                    self._shape = self._stream.sample_aspect_ratio
                 stamp = self._shown_at(frame, stamp)
                 yield stamp, frame
 

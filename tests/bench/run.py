@@ -22,6 +22,7 @@ PARTS = (
     "words",
     "matcher_speed",
     "listing",
+    "catalog",
     "first_paint",
     "big_pictures",
     "window_gaps",

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from core.catalog import Catalog, FileRefused, shares
 from core.catalog.salvage import salvage
-from core.errors import CatalogDamaged, CatalogOnShare, CatalogReadOnly, FileDamaged
+from core.errors import CatalogDamaged, CatalogFull, CatalogOnShare, CatalogReadOnly, FileDamaged
 from core.media import Listed, Listing
 from tests.core.catalog_kit import FILES, QUERIES, file_read, keep, scores_of
 
@@ -192,17 +192,52 @@ def test_two_windows_that_meet_the_same_damage_replace_the_catalog_once(sound: P
     assert len(list(tmp_path.glob("catalog-damaged-*.sqlite3"))) == 1
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is forbidden to the administrator")
-def test_a_damaged_catalog_that_cannot_be_replaced_is_done_without(sound: Path, tmp_path: Path) -> None:
+def test_a_damaged_catalog_that_cannot_be_replaced_is_done_without(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "catalog.sqlite3"
-    path.write_bytes(b"no database" * 1000)
-    tmp_path.chmod(0o500)
-    try:
+    data = bytearray(sound.read_bytes())
+    for page in range(2, len(data) // PAGE):
+        _garbage(data, page * PAGE, PAGE, page)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("core.catalog.os.replace", refuse)
+    monkeypatch.setattr("core.catalog.RETRY_SECONDS", 0.0)
+    for broken in (b"no database" * 1000, bytes(data)):
+        path.write_bytes(broken)
         with Catalog(path) as catalog:
-            assert isinstance(catalog.notice, CatalogReadOnly)
-            assert check_what_is_known(catalog) == 0
-    finally:
-        tmp_path.chmod(0o700)
+            for _ in range(3):
+                with contextlib.suppress(CatalogDamaged):  # told once, where it shows only when it is read
+                    break_off = check_what_is_known(catalog)
+            assert break_off == 0
+            with pytest.raises(CatalogReadOnly):
+                keep(catalog, range(10))
+        assert [file.name for file in tmp_path.iterdir()] == ["catalog.sqlite3"]
+        assert path.read_bytes() == broken
+
+
+def test_what_a_killed_saving_left_is_cleared_away(sound: Path, tmp_path: Path) -> None:
+    path, left = tmp_path / "catalog.sqlite3", tmp_path / "catalog-saved-1.sqlite3"
+    path.write_bytes(b"no database" * 1000)
+    left.write_bytes(b"half of one")
+    os.utime(left, (1, 1))
+    Catalog(path).close()
+    assert not left.exists()
+
+
+def test_a_full_disk_is_told_and_what_waited_is_kept_when_there_is_room(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "catalog.sqlite3") as catalog:
+        keep(catalog, range(100))
+        (pages,) = catalog._conn.execute("PRAGMA page_count").fetchone()
+        catalog._conn.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(CatalogFull):
+            keep(catalog, range(100, FILES))
+        assert check_what_is_known(catalog) == 100 / FILES
+        catalog._conn.execute("PRAGMA max_page_count = 1000000")
+        keep(catalog, range(100, FILES))
+        assert check_what_is_known(catalog) == 1
 
 
 # --- other processes ---------------------------------------------------------------------------------

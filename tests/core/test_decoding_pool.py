@@ -275,6 +275,20 @@ def test_a_decoder_that_runs_on_is_stopped(tmp_path: Path, picture: str, misbeha
         assert after.result().facts.width == 64
 
 
+def test_a_clock_that_jumps_stops_nobody(
+    picture: str, misbehave: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    misbehave("linger")
+    with DecodingPool(workers=1, time_limit=60) as pool:
+        running = pool.decode(picture, POLICY)
+        until(Path(picture + ".started").exists)
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + 3600)
+        time.sleep(0.5)  # long enough for whoever looks at it to act
+        Path(picture + ".go").touch()
+        assert cast(object, running.result()) == picture
+
+
 def test_a_crash_costs_one_task(pool: DecodingPool, picture: str, misbehave: Callable[[str], None]) -> None:
     misbehave("crash")
     before = [pool.preview(picture, 32) for _ in range(3)]

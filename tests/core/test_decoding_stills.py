@@ -251,6 +251,15 @@ def test_a_plain_tiff_named_as_a_raw_file_is_read(tmp_path: Path) -> None:
     assert_disc(pixels_of(path))
 
 
+def test_a_sensor_without_colours_gives_a_grey_picture(tmp_path: Path) -> None:
+    path = tmp_path / "grey.dng"
+    photometric = struct.Struct("<HHII")
+    path.write_bytes(raw().replace(photometric.pack(262, 3, 1, 32803), photometric.pack(262, 3, 1, 34892)))
+    pixels = pixels_of(path)
+    assert (pixels == pixels[..., :1]).all()
+    assert pixels.std() > 20
+
+
 # --- Photoshop -----------------------------------------------------------------------------------------
 
 

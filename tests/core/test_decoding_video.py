@@ -609,3 +609,22 @@ def test_a_clip_that_leads_to_before_its_beginning_is_damaged(tmp_path: Path) ->
     for look_at in (lambda: decode(str(path), EIGHT), lambda: make_thumbnail(str(path), 64, None)):
         with pytest.raises(FileDamaged):
             look_at()
+
+
+def test_frames_are_alike_even_if_their_pixels_change_shape(tmp_path: Path) -> None:
+    path = tmp_path / "tape.dv"
+    tapes = b""
+    for shape in (Fraction(16, 15), Fraction(64, 45)):
+        with av.open(str(path), "w", format="dv") as target:
+            stream = target.add_stream("dvvideo", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+            stream.codec_context.thread_count = 1
+            stream.codec_context.sample_aspect_ratio = shape
+            for _ in range(3):
+                target.mux(stream.encode(av.VideoFrame(720, 576, "yuv420p")))
+            target.mux(stream.encode())
+        tapes += path.read_bytes()
+    path.write_bytes(tapes)
+    frames, decoded = look(path)
+    assert len(frames) == 6
+    assert (decoded.facts.width, decoded.facts.height) == (768, 576)

@@ -19,6 +19,7 @@ from core import (
     Engine,
     EngineProcess,
     Event,
+    Facts,
     Failed,
     Jobs,
     JudgeChoice,
@@ -511,3 +512,19 @@ def test_two_engines_share_one_catalog(home: Path, photos: Path) -> None:
         list(one.rank(query, one.list_folder(photos)))
         events = list(other.rank(query, other.list_folder(photos)))
         assert any(isinstance(event, Scored) and event.known for event in events)
+
+
+def test_a_folder_that_is_away_still_shows_the_thumbnails_that_are_kept(engine: Jobs, tmp_path: Path) -> None:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    Image.new("RGB", (80, 60), "red").save(folder / "a.png")
+    listing = engine.list_folder(folder)
+    list(engine.thumbnails(listing, [0], 64))
+    folder.rename(tmp_path / "unplugged")
+    [kept] = engine.thumbnails(listing, [0], 64)
+    assert isinstance(kept, ThumbnailMade)
+    assert kept.thumbnail is not None
+    assert kept.thumbnail.facts == Facts(80, 60)
+    [larger] = engine.thumbnails(listing, [0], 128)
+    assert isinstance(larger, ThumbnailMade)
+    assert larger.error == FileVanished()

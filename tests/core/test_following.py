@@ -440,8 +440,11 @@ def watched(
     finally:
         began = time.monotonic()
         follower.steps.close()
-        assert time.monotonic() - began < 0.5
-        assert threading.active_count() == threads
+        assert time.monotonic() - began < 2  # 0.1 s on a machine that isn't busy
+        deadline = time.monotonic() + 10
+        while threading.active_count() > threads:
+            assert time.monotonic() < deadline, threading.enumerate()
+            time.sleep(0.01)
 
 
 def test_changes_appear_while_it_is_watched(tmp_path: Path, polling: bool) -> None:

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from core import (
+    Away,
+    Changed,
+    Ended,
     Failed,
+    FindStacks,
+    Gone,
     Listed,
     Notice,
     Progress,
@@ -19,6 +24,8 @@ from core import (
     ScanFinished,
     ScanStarted,
     Scored,
+    Settled,
+    Stacked,
     Understood,
     Unlisted,
 )
@@ -386,3 +393,64 @@ def test_failed_files_come_with_their_reasons(session: Session, told: Told, engi
     engine.say(engine.ranking, Failed([0], [FileEmpty()]))
     engine.say(engine.ranking, Failed([2], [FileEmpty()]))
     qtbot.waitUntil(lambda: session.failures == {0: FileEmpty(), 2: FileEmpty()})
+
+
+def test_a_folder_that_was_listed_is_gone_on_with_and_keeps_its_rows(
+    session: Session, told: Told, engine: Any, qtbot: Any
+) -> None:
+    open_folder(session, qtbot)
+    scan, listing = engine.asked(Scan)[0], session.listing
+    engine._scan = lambda number, request: engine.say(number, ScanStarted(PHOTOS, True, request.listing.token))
+    engine.end(scan, EngineStopped())
+    qtbot.waitUntil(lambda: len(engine.asked(Scan)) == 2)
+    assert engine.requests[engine.asked(Scan)[1]].listing is listing
+    engine.finds(PHOTOS, ["d.jpg"], 3)
+    qtbot.waitUntil(lambda: session.listing is not None and len(session.listing) == 4)
+    assert session.listing is listing
+    assert told.opened == [PHOTOS]
+    assert told.notices == [EngineStopped()]
+
+
+# --- files that come, change and go ----------------------------------------------------------------------
+
+
+def test_what_becomes_of_files_is_taken_in_and_judged(session: Session, told: Told, engine: Any, qtbot: Any) -> None:
+    open_folder(session, qtbot)
+    session.rank(RED)
+    ranking(engine, qtbot, 1)
+    engine.score({"a.jpg": 0.25, "b.jpg": 0.5})
+    engine.refuse({"c.mp4": FileEmpty()})
+    engine.say(engine.ranking, Progress(3, 3, 1, 0.0, None), Settled())
+    qtbot.waitUntil(lambda: phase(session) is Phase.FINISHED)
+    changed = Changed(np.array([2], np.int32), np.array([9], np.int64), np.array([10], np.int64))
+    with qtbot.waitSignals([session.listing_changed] * 2):
+        engine.happens(changed, Gone(np.array([0], np.int32)))
+    listing = session.listing
+    assert listing is not None
+    assert listing.gone.tolist() == [True, False, False]
+    assert (listing.sizes[2], listing.mtimes[2]) == (9, 10)
+    assert session.failures == {}
+    engine.say(engine.ranking, Progress(1, 2, 0, 0.0, None))
+    qtbot.waitUntil(lambda: phase(session) is Phase.RUNNING)
+    engine.score({"c.mp4": 0.75})
+    engine.say(engine.ranking, Progress(2, 2, 0, 0.0, None), Settled())
+    qtbot.waitUntil(lambda: phase(session) is Phase.FINISHED)
+    assert told.scores[2] == 0.75
+    assert told.rankings == [RED]
+
+
+def test_a_folder_that_is_away_is_told_and_so_is_its_return(session: Session, engine: Any, qtbot: Any) -> None:
+    open_folder(session, qtbot)
+    for away in (True, False):
+        with qtbot.waitSignal(session.away_changed) as told:
+            engine.happens(Away(away))
+        assert told.args == [away]
+        assert session.away is away
+
+
+def test_duplicates_are_looked_for_once_the_folder_is_listed(session: Session, engine: Any, qtbot: Any) -> None:
+    with qtbot.waitSignal(session.stacked, timeout=5000) as told:
+        open_folder(session, qtbot)
+        qtbot.waitUntil(lambda: len(engine.asked(FindStacks)) == 1, timeout=4000)
+        engine.say(engine.asked(FindStacks)[0], Stacked(np.array([0, 0, 2], np.int32)), Ended())
+    assert told.args[0].tolist() == [0, 0, 2]

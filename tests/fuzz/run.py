@@ -71,6 +71,8 @@ class Report:
     """What must not happen, in words."""
     longest_silence: float = 0.0
     """Seconds in which no file was done, though there were some to do."""
+    after_silence: str = ""
+    """The event that ended it."""
     longest_look: float = 0.0
     """Seconds that one file's preview took, with nothing else to do."""
     peaks: Counter[str] = field(default_factory=Counter)
@@ -85,9 +87,11 @@ class Report:
         found += [f"said: {line}" for line in self.said[:20]]
         if self.peaks["worker"] > self.worker_limit + GRACE_BYTES:
             found.append(f"a worker took {self.peaks['worker'] >> 20} MB")
-        for name, seconds in (("no file was done", self.longest_silence), ("a preview took", self.longest_look)):
-            if seconds > self.time_limit + GRACE_SECONDS:
-                found.append(f"{name} for {seconds:.1f} s")
+        most = self.time_limit + GRACE_SECONDS
+        if self.longest_silence > most:
+            found.append(f"no file was done for {self.longest_silence:.1f} s, then {self.after_silence}")
+        if self.longest_look > most:
+            found.append(f"a preview took {self.longest_look:.1f} s")
         return found
 
     def table(self) -> str:
@@ -219,10 +223,12 @@ class _Batch:
     def _timed(self, events: Iterator[Event]) -> Iterator[Event]:
         before = time.monotonic()
         for event in events:
-            now = time.monotonic()
-            self._report.longest_silence = max(self._report.longest_silence, now - before)
-            before = now
+            silence = time.monotonic() - before
+            if silence > self._report.longest_silence:
+                self._report.longest_silence = silence
+                self._report.after_silence = f"{event!r:.300} in {self._place.name}"
             yield event
+            before = time.monotonic()
 
     def _note(self, case: Case, error: MediaError) -> None:
         if isinstance(error, _REMARKABLE):

@@ -83,7 +83,6 @@ SAMPLES: dict[str, Callable[[Path], None]] = {
     "avi": partial(write_clip, codec="mpeg4"),
     "mts": partial(write_clip, codec="libx264", container="mpegts", written={"mpegts_m2ts_mode": "1"}),
     "m2ts": partial(write_clip, codec="libx264", container="mpegts"),
-    "ts": partial(write_clip, codec="mpeg2video", container="mpegts", options={"b": "2000k"}),
     "mpg": partial(write_clip, codec="mpeg2video", options={"b": "2000k"}),
     "mpeg": partial(write_clip, codec="mpeg1video", rate=25),
     "vob": partial(write_clip, codec="mpeg2video", options={"b": "2000k"}),
