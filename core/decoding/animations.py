@@ -233,7 +233,8 @@ def _reader_of(source: Source) -> _Strip | None:
         return _by_ffmpeg(source, "apng") if _is_apng(source.file) else None
     if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20] & 2:
         return _webp(source)
-    if head[4:8] == b"ftyp" and b"avis" in (head[at : at + 4] for at in range(8, int.from_bytes(head[:4]), 4)):
+    brands = range(8, min(int.from_bytes(head[:4]), len(head)), 4)
+    if head[4:8] == b"ftyp" and b"avis" in (head[at : at + 4] for at in brands):
         return _avif(source)
     return None
 

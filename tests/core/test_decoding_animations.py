@@ -293,3 +293,13 @@ def test_nothing_at_all_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(gif(2)[:20])
     with pytest.raises(FileDamaged):
         decode(str(path), EIGHT)
+
+
+def test_a_list_of_brands_that_has_no_end_is_not_read_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "a.avif"
+    grey(90).save(path)
+    path.write_bytes(b"\xff" * 4 + path.read_bytes()[4:])  # the first box says that it has four gigabytes
+    began = time.process_time()
+    with pytest.raises(MediaError):
+        decode(str(path), EIGHT)
+    assert time.process_time() - began < 2

@@ -317,7 +317,6 @@ def test_metadata_in_an_avif_keeps_its_name() -> None:
     # Pillow writes the turn as a property of the picture.
     assert named(encoded("AVIF", max_threads=1, exif=exif(orientation=6))) != named(plain)
     assert named(encoded("AVIF", 1, max_threads=1)) != named(plain)
-    assert named(encoded("AVIF", max_threads=1, icc_profile=bytes(128))) == named(plain)
 
 
 def test_a_jpeg_xl_is_named_by_its_codestream() -> None:
@@ -417,11 +416,11 @@ def test_tags_in_a_matroska_keep_its_name() -> None:
 
 
 def test_a_large_film_is_sampled_alike_wherever_it_lies() -> None:
-    film = np.random.default_rng(0).integers(0, 256, WHOLE_FILE + 10**6, np.uint8)
-    plain = named(matroska(film.tobytes()))
-    assert named(matroska(film.tobytes(), b"a title")) == plain != b""
+    film = bytearray(np.random.default_rng(0).bytes(WHOLE_FILE + 10**6))
+    plain = named(matroska(film))
+    assert named(matroska(film, b"a title")) == plain != b""
     film[-1] ^= 1
-    assert named(matroska(film.tobytes())) != plain
+    assert named(matroska(film)) != plain
 
 
 # --- in general --------------------------------------------------------------------------------------
