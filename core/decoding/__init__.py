@@ -46,6 +46,7 @@ from core.media import (
     Region,
     fingerprint,
     format_of,
+    openable,
 )
 
 DECODING_VERSION = 3
@@ -414,7 +415,7 @@ def _promised(path: str, kind: Kind | None = None) -> Format:
 def _regular(path: str, row: Format) -> os.stat_result:
     """The file's state. Raises unless it is a regular file: opening a pipe waits, opening a device acts on it."""
     try:
-        status = os.stat(path)
+        status = os.stat(openable(path))
     except OSError as error:
         raise media_error_from_os(error) from error
     if not stat.S_ISREG(status.st_mode):
@@ -429,7 +430,7 @@ def _opened(path: str, kind: Kind | None = None) -> Iterator[tuple[Source, os.st
     # Non-blocking: what was a regular file a moment ago may be a pipe now.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(openable(path), flags)
     except OSError as error:
         raise media_error_from_os(error) from error
     with open(descriptor, "rb") as file:

@@ -1,8 +1,9 @@
 """How a picture is put in few bytes so that plain copies of it are told from everything else.
 
 Plain copies: saved again at quality 50 or more, in another format, at half or a quarter of the size, slightly brighter,
-darker or otherwise toned, and, where there is detail all over, trimmed by up to about two hundredths. Not copies:
-the next frame of a burst in which something moved, another page of the same layout, the same sign with another word.
+darker or otherwise toned; trimmed a little, where there is detail all over: half a hundredth off each side is seen in
+three of four, two hundredths off one side in under half. Not copies: the next frame of a burst in which something moved
+visibly, another page of the same layout, the same sign with another word.
 
 A likeness is the picture's shape, its colour in 4 by 4 fields and its light in 16 by 16. Two are compared field by
 field: what a change of tone does not explain must be slight everywhere, for it is in one place that pictures of a

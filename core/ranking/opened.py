@@ -85,7 +85,7 @@ class OpenListing:
     def names(self, rows: Iterable[int] | NDArray[np.int64]) -> list[str]:
         """The paths of these rows, relative to the folder asked about."""
         listing = self.listing
-        skip = len(listing.root) + 1
+        skip = len(os.path.join(listing.root, ""))
         return [f"{listing.folders[listing.folder[row]][skip:]}/{listing.names[row]}" for row in rows]
 
 

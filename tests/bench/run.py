@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = (
     "looks",
     "same_picture",
+    "stacks",
     "look_words",
     "words",
     "matcher_speed",

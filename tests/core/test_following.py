@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from core import comparing, following, watching
+from core import following
 from core.errors import FolderForbidden, FolderMissing
-from core.following import Compared, Counted, News, PageCounter, Steps, follow, pack
+from core.following import Compared, Counted, News, PageCounter, Steps, comparing, follow, pack, watching
 from core.media import Away, Changed, Gone, Listed, Listing, Unlisted, scan
 
 LIVE_EXAMPLES = int(os.environ.get("SEMBLANCE_EXAMPLES", 4))

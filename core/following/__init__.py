@@ -8,11 +8,11 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from core.comparing import AGAIN_SECONDS, Comparison, Counted, KnownPages, PageCounter
 from core.errors import FolderError
+from core.following.comparing import AGAIN_SECONDS, Comparison, Counted, KnownPages, PageCounter
+from core.following.packing import pack, unpack
+from core.following.watching import Watch, is_network_folder
 from core.media import Away, Changed, Gone, Listed, Listing, Unlisted
-from core.packing import pack, unpack
-from core.watching import Watch, is_network_folder
 
 __all__ = ["Compared", "Counted", "News", "PageCounter", "Steps", "follow", "pack"]
 

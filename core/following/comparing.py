@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import FolderError, FolderMissing, folder_error_from_os
+from core.following.packing import Packed
 from core.media import (
     CHUNK_SECONDS,
     FIRST_CHUNK,
@@ -38,7 +39,6 @@ from core.media import (
     read_folder,
     walk,
 )
-from core.packing import Packed
 
 PageCounter = Callable[[Sequence[str]], Sequence[int]]
 """How many pages each of these files has, 1 of one that can't be read. May take long."""
