@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.model_commands import models
+from core.storage_commands import backup, restore, storage
 from core.terminal import (
     FAILED,
     INTERRUPTED,
@@ -45,6 +46,9 @@ EXAMPLES = {
     "models": "semblance models",
     "get": "semblance models get 2B",
     "verify": "semblance models verify 2B",
+    "storage": "semblance storage",
+    "backup": "semblance backup FILE",
+    "restore": "semblance restore FILE",
 }
 
 
@@ -84,7 +88,8 @@ def cli() -> None:
     """Rank a folder of pictures, clips and texts by what you mean."""
 
 
-cli.add_command(models)
+for command in (models, storage, backup, restore):
+    cli.add_command(command)
 
 _format = click.option(
     "--format",

@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reranker": {"machine", "models", "decoding", "scorers", "media", "query", "errors"},
     "terminal": {"errors", "jobs"},
     "model_commands": {"terminal", "models", "machine", "settings"},
+    "storage_commands": {"terminal", "storage", "jobs", "settings"},
 }
 """The parts of core from the bottom up; a package may use all of itself. The command line stands on top of all."""
 TOP = {"", "cli"}

@@ -43,6 +43,7 @@ from core.jobs import (
 from core.media import Listed, Region, Unlisted, scan
 from core.query import DEFAULT_INSTRUCTION, Aspect
 from core.scorers import Budget, Explanation, JudgeChoice, Where, WordMet
+from tests.samples.documents import write_pdf
 
 COLOURS = {"a.png": (30, 60, 200), "b.png": (220, 20, 30), "c.png": (128, 128, 128)}
 
@@ -136,9 +137,12 @@ def test_json_is_a_list_best_first_with_failures_last(folder, say):
     code, out, err = say("rank", folder, "--text", "red", "--format", "json", engine=engine)
     assert code == 0
     assert json.loads(out) == [
-        {"rank": 1, "path": str(folder / "c.png"), "kind": "image", "score": 0.75, "error": None},
-        {"rank": 2, "path": str(folder / "a.png"), "kind": "image", "score": 0.25, "error": None},
-        {"rank": None, "path": str(folder / "b.png"), "kind": "image", "score": None, "error": "The file is empty."},
+        {"rank": 1, "path": str(folder / "c.png"), "kind": "image", "score": 0.75, "error": None, "page": None},
+        {"rank": 2, "path": str(folder / "a.png"), "kind": "image", "score": 0.25, "error": None, "page": None},
+        {
+            **{"rank": None, "path": str(folder / "b.png"), "kind": "image", "score": None},
+            **{"error": "The file is empty.", "page": None},
+        },
     ]
     assert err == "semblance: 2 of 3 files scored, 1 can't be scored.\n"
     assert engine.closed
@@ -158,7 +162,7 @@ def test_csv_has_the_same_columns(folder, say):
     engine = FakeEngine(scored((0, 0.25), (2, 1 / 3)), Failed([1], [FileDamaged(detail='a "b", c')]))
     _, out, _ = say("rank", folder, "--text", "red", "--format", "csv", engine=engine)
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert list(rows[0]) == ["rank", "path", "kind", "score", "error"]
+    assert list(rows[0]) == ["rank", "path", "kind", "score", "error", "page"]
     assert [row["score"] for row in rows] == ["0.333333", "0.25", ""]
     assert rows[2]["error"] == 'The file is damaged or incomplete (a "b", c).'
 
@@ -274,7 +278,7 @@ def test_it_says_why_when_asked(folder, say):
 
 
 def test_an_empty_folder_gives_an_empty_list(tmp_path, say):
-    for style, expected in (("json", "[]\n"), ("csv", "rank,path,kind,score,error\n"), ("table", "")):
+    for style, expected in (("json", "[]\n"), ("csv", "rank,path,kind,score,error,page\n"), ("table", "")):
         code, out, err = say("rank", tmp_path, "--text", "red", "--format", style, engine=FakeEngine())
         assert (code, out, err) == (0, expected, "semblance: 0 of 0 files scored.\n")
 
@@ -493,3 +497,14 @@ def test_the_real_engine_refuses_a_reference_that_is_not_there(folder, say, monk
     code, out, err = say("rank", folder, "--text", "red", "--scorer", "nobody")
     assert (code, out) == (1, "")
     assert "no judge called nobody" in err
+
+
+def test_pages_are_ranked_one_by_one_and_named(tmp_path, say, monkeypatch):
+    monkeypatch.setenv("SEMBLANCE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "media"
+    folder.mkdir()
+    write_pdf(folder / "report.pdf", ["a harbour", "a meadow"])
+    code, out, err = say("rank", folder, "--text", "meadow", "--format", "json")
+    assert code == 0, err
+    assert [(row["page"], row["kind"]) for row in json.loads(out)] == [(2, "text"), (1, "text")]
+    assert "report.pdf (page 2)" in say("rank", folder, "--text", "meadow")[1]

@@ -31,6 +31,7 @@ SET = Settings(
     device="cpu",
     precision="float32",
     budget="fast",
+    fold_duplicates=False,
     model_folders=["/models/客户 A"],
 )
 
