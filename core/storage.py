@@ -13,7 +13,6 @@ import errno
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 import time
 import zipfile
@@ -185,7 +184,7 @@ def back_up(home: Home, path: str | os.PathLike[str]) -> BackedUp:
     partial = target.with_name(f".{target.name}-{os.getpid()}.part")
     with Upkeep(home.catalog) as catalog, _told(target), _scratch(home) as scratch:
         copy = scratch / _CATALOG
-        catalog.copy_to(copy)
+        catalog.copy_to(copy, target)
         try:
             with open(partial, "wb") as file:
                 _pack(home, copy, file)
@@ -296,11 +295,9 @@ def _scratch(home: Home) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """What the system or SQLite says about a backup, as ours."""
+    """What the system says about a backup, as ours."""
     try:
         yield
     except OSError as error:
         detail = os.strerror(error.errno) if error.errno else str(error)
         raise BackupFailed(path=str(path), detail=detail) from error
-    except sqlite3.Error as error:
-        raise BackupFailed(path=str(path), detail=str(error)) from error

@@ -260,6 +260,7 @@ class Session(QObject):
                     self._enter(Phase.RUNNING)  # something has come or changed since
                 self.progressed.emit(event)
             case Settled():
+                self._asked_again = 0
                 self._enter(Phase.FINISHED)
                 self._stack_soon()
             case Notice():

@@ -62,6 +62,10 @@ WIDE_GAP, LONG_RUN = 8, 16
 """Ids of contents that lie closer, and are at least so many, are read as one range: twenty times as fast as singly."""
 
 
+BLOCK = 1024
+"""Ids of contents of which scores are held in memory together."""
+
+
 @dataclass(frozen=True)
 class FileRead:
     """What reading one file, or one page of it, taught: which content it holds, and what the judge keeps of it."""
@@ -114,9 +118,10 @@ class KnownScores:
 
     def __init__(self, read: _ReadScores, columns: int) -> None:
         self._read = read
-        # By content id. Zeros, as the system gives memory only to what is then written.
+        # Ids in blocks; a block has its place in the columns from when one of its ids is first asked for.
+        self._blocks: NDArray[np.int64] = np.full(16, -1, np.int64)
+        self._used = 0
         self._asked: NDArray[np.bool_] = np.zeros(0, np.bool_)
-        self._there: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._scores: NDArray[np.float32] = np.zeros(0, np.float32)
         self._evidence: NDArray[np.float32] = np.zeros((0, columns), np.float32)
 
@@ -125,26 +130,31 @@ class KnownScores:
 
         Raises CatalogError.
         """
-        if len(contents) and (most := int(contents.max())) >= len(self._asked):
-            self._grow(max(most + 1, 2 * len(self._asked)))
-        new = np.unique(contents[~self._asked[contents]])
+        places = self._places(contents)
+        new = np.unique(contents[~self._asked[places]])
         if len(new):
             ids, scores, evidence = self._read(new)
-            self._scores[ids], self._evidence[ids] = scores, evidence
-            self._there[ids] = True
-            self._asked[new] = True
-        there = self._there[contents]
-        return (
-            np.where(there, self._scores[contents], np.float32(np.nan)),
-            np.where(there[:, None], self._evidence[contents], np.float32(np.nan)),
-        )
+            found = self._places(ids)
+            self._scores[found], self._evidence[found] = scores, evidence
+            self._asked[self._places(new)] = True
+        return self._scores[places], self._evidence[places]
 
-    def _grow(self, length: int) -> None:
-        for name in ("_asked", "_there", "_scores", "_evidence"):
-            column = getattr(self, name)
-            grown = np.zeros((length, *column.shape[1:]), column.dtype)
-            grown[: len(column)] = column
-            setattr(self, name, grown)
+    def _places(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where these contents stand in the columns, which grow as needed."""
+        blocks = contents // BLOCK
+        if len(blocks) and (most := int(blocks.max())) >= len(self._blocks):
+            self._blocks = np.concatenate([self._blocks, np.full(max(most, len(self._blocks)), -1, np.int64)])
+        new = np.unique(blocks[self._blocks[blocks] < 0])
+        if len(new):
+            self._blocks[new] = np.arange(self._used, self._used + len(new))
+            self._used += len(new)
+            if missing := max(0, self._used * BLOCK - len(self._asked)):
+                missing = max(missing, len(self._asked))
+                self._asked = np.concatenate([self._asked, np.zeros(missing, np.bool_)])
+                self._scores = np.concatenate([self._scores, np.full(missing, np.nan, np.float32)])
+                empty = np.full((missing, self._evidence.shape[1]), np.nan, np.float32)
+                self._evidence = np.concatenate([self._evidence, empty])
+        return self._blocks[blocks] * BLOCK + contents % BLOCK
 
 
 class Catalog:

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from core.catalog.opening import bring_up_to_date, is_damage, known_error, open_for_writing
 from core.catalog.schema import migrations
-from core.errors import BackupNewer, BackupUnfit, CatalogError, CatalogNewer
+from core.errors import BackupFailed, BackupNewer, BackupUnfit, CatalogError, CatalogNewer
 
 WAIT_SECONDS = 30.0
 """How long another writer is waited for. Others wait less for us, so that we write in small steps."""
@@ -187,9 +187,15 @@ class Upkeep:
 
     # --- copying and merging ---------------------------------------------------------------------
 
-    def copy_to(self, copy: Path) -> None:
-        """A copy as of one moment, whoever writes meanwhile. Raises sqlite3.Error: it is the copy that fails."""
-        self._conn.execute("VACUUM INTO ?", [os.fspath(copy)])
+    def copy_to(self, copy: Path, backup: Path) -> None:
+        """Write a copy as of one moment, whoever writes meanwhile, that goes into the file `backup`.
+
+        Raises BackupFailed.
+        """
+        try:
+            self._conn.execute("VACUUM INTO ?", [os.fspath(copy)])
+        except sqlite3.Error as error:
+            raise BackupFailed(path=str(backup), detail=str(error)) from error
 
     def merge(self, other: Path) -> tuple[int, int]:
         """Take in what the catalog in the file `other` knows and this one does not; what is here stays.
@@ -231,11 +237,27 @@ class Upkeep:
             with self._step():
                 run(_MERGE_FEATURES, step)
                 run(_MERGE_DETAILS, step)
-        for (folder,) in run("SELECT id FROM other.folders").fetchall():
+        for folders in _steps(run("SELECT folder, count(*) FROM other.files GROUP BY folder").fetchall()):
             with self._step():
-                run(_MERGE_FILES, [folder])
-                run(_MERGE_PAGE_COUNTS, [folder])
+                for folder in folders:
+                    run(_MERGE_FILES, [folder])
+        with self._step():
+            run(_MERGE_PAGE_COUNTS)
         return contents, scores
+
+
+def _steps(counts: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Numbers in groups of which the counts come to about STEP_ROWS, or more where one alone is as large."""
+    group: list[int] = []
+    total = 0
+    for number, count in counts:
+        group.append(number)
+        total += count
+        if total >= STEP_ROWS:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group
 
 
 def check(copy: Path, backup: Path) -> None:
@@ -321,4 +343,4 @@ _MERGE_FILES = f"""
 
 _MERGE_PAGE_COUNTS = f"""
     INSERT OR IGNORE INTO page_counts (folder, name, size, mtime, pages)
-    SELECT {_OUR_FOLDER}, name, size, mtime, pages FROM other.page_counts WHERE folder = ?"""
+    SELECT {_OUR_FOLDER}, name, size, mtime, pages FROM other.page_counts"""

@@ -67,10 +67,12 @@ _TONE_APART = 45.0
 """Levels by which the change of tone may move the darkest and the lightest field."""
 _UNEXPLAINED, _UNEXPLAINED_SHARE = 6.0, 0.5
 """Levels of a field's light that a change of tone may leave unexplained, but no more than so much of the deviation of
-all: what JPEG at quality 50 of a quarter of the size leaves; a word under a sign is from 8 on."""
+all: what JPEG at quality 50 of a quarter of the size leaves. Of two photographs of a burst it is from 9 on."""
+_UNEXPLAINED_IF_SPARSE = 3.5
+"""The same in sparse pictures: copies of these differ less, and so does a sign from one with another small word."""
 _DETAILED_LEVELS, _DETAILED_FIELDS = 6.0, 0.5
-"""A picture may be trimmed if so many of its fields differ by so much from one beside them. Trimming moves the edges
-in sparse ones by as much as another word would."""
+"""A picture is sparse unless so many of its fields differ by so much from one beside them. Only others may be trimmed:
+trimming moves the edges of sparse ones by as much as another word would."""
 _TRIMMED = 0.03 * _SIDE
 """Fields by which trimming may move any place."""
 _PAIRS_AT_ONCE = 2048
@@ -97,9 +99,14 @@ def _near(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
     before, after = (likenesses[rows[pairs], _LIGHT_AT:].astype(np.float32) for rows in (first, second))
     weights, rest = _fitted(_powers(before), after - before)
     limit = np.minimum(_UNEXPLAINED, _UNEXPLAINED_SHARE * after.std(axis=1))
-    same = np.abs(rest).max(axis=1) <= limit
+    unexplained = np.abs(rest).max(axis=1)
+    same = unexplained <= np.minimum(limit, _UNEXPLAINED_IF_SPARSE)
     unsure = np.flatnonzero(~same)
-    same[unsure] = _near_if_trimmed(before[unsure], after[unsure], limit[unsure])
+    across, down = _edges(before[unsure])
+    detailed = (np.maximum(across, down) >= _DETAILED_LEVELS).mean(axis=1) >= _DETAILED_FIELDS
+    unsure, edges = unsure[detailed], (across[detailed], down[detailed])
+    trimmed = _near_if_trimmed(before[unsure], after[unsure], limit[unsure], edges)
+    same[unsure] = (unexplained <= limit)[unsure] | trimmed
     found[pairs] = same & (_moved(before, weights) <= _TONE_APART)
     return found
 
@@ -127,27 +134,30 @@ def _fitted(causes: Floats, effects: Floats) -> tuple[Floats, Floats]:
     return np.asarray(weights[..., 0], np.float32), np.asarray(effects - np.matmul(causes, weights)[..., 0], np.float32)
 
 
-def _near_if_trimmed(before: Floats, after: Floats, limit: Floats) -> Truths:
+def _edges(light: Floats) -> tuple[Floats, Floats]:
+    """(pairs, fields) twice: by how much each field differs at most from those beside it, and above and below it."""
+    fields = light.reshape(-1, _SIDE, _SIDE)
+    across, down = np.zeros_like(fields), np.zeros_like(fields)
+    beside, below = np.abs(np.diff(fields, axis=2)), np.abs(np.diff(fields, axis=1))
+    across[:, :, :-1], down[:, :-1] = beside, below
+    np.maximum(across[:, :, 1:], beside, out=across[:, :, 1:])
+    np.maximum(down[:, 1:], below, out=down[:, 1:])
+    return across.reshape(light.shape), down.reshape(light.shape)
+
+
+def _near_if_trimmed(before: Floats, after: Floats, limit: Floats, edges: tuple[Floats, Floats]) -> Truths:
     """Which pairs are copies if one may be trimmed: what remains unexplained in a field may be as much as its edges
     would change by moving as far as all fields together say that they have moved."""
-    light = before.reshape(-1, _SIDE, _SIDE)
-    beside = np.pad(light, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    across = np.maximum(np.abs(beside[:, 1:-1, 2:] - light), np.abs(light - beside[:, 1:-1, :-2]))
-    down = np.maximum(np.abs(beside[:, 2:, 1:-1] - light), np.abs(light - beside[:, :-2, 1:-1]))
-    found: Truths = (np.maximum(across, down) >= _DETAILED_LEVELS).mean(axis=(1, 2)) >= _DETAILED_FIELDS
-    rows = np.flatnonzero(found)
-    if not len(rows):
-        return found
-    slopes = [slope.reshape(len(rows), _LIGHT) for slope in np.gradient(light[rows], axis=(2, 1))]
+    if not len(before):
+        return np.empty(0, np.bool_)
+    slopes = [each.reshape(before.shape) for each in np.gradient(before.reshape(-1, _SIDE, _SIDE), axis=(2, 1))]
     x, y = _places()
     moves = np.stack([slopes[0], slopes[0] * x, slopes[1], slopes[1] * y], axis=2)
-    weights, rest = _fitted(np.concatenate([_powers(before[rows]), moves], axis=2), (after - before)[rows])
+    weights, rest = _fitted(np.concatenate([_powers(before), moves], axis=2), after - before)
     to_right = np.abs(weights[:, 3:4] + weights[:, 4:5] * x)
     to_bottom = np.abs(weights[:, 5:6] + weights[:, 6:7] * y)
-    edges = to_right * across[rows].reshape(-1, _LIGHT) + to_bottom * down[rows].reshape(-1, _LIGHT)
-    explained = (np.abs(rest) <= limit[rows, None] + edges).all(axis=1)
-    found[rows] = explained & (np.maximum(to_right, to_bottom).max(axis=1) <= _TRIMMED)
-    return found
+    explained = np.abs(rest) <= limit[:, None] + to_right * edges[0] + to_bottom * edges[1]
+    return np.asarray(explained.all(axis=1) & (np.maximum(to_right, to_bottom).max(axis=1) <= _TRIMMED), np.bool_)
 
 
 @cache

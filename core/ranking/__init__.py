@@ -186,6 +186,7 @@ class _Run:
         next_save = time.monotonic() + FIRST_SAVE_SECONDS
         settled = False
         while True:
+            self._check_catalog()
             worked = True
             if self.changes_taken < len(self.opened.changes):
                 yield from self._begin_anew()
@@ -220,6 +221,12 @@ class _Run:
                 yield None
             else:
                 yield None
+
+    def _check_catalog(self) -> None:
+        """Raise CatalogDamaged if another job met the damage: content ids from before mean nothing after."""
+        if self.catalog.renewals != self.renewals:
+            notice, path = self.catalog.notice, str(self.catalog.path)
+            raise notice if isinstance(notice, CatalogDamaged) else CatalogDamaged(path=path, kept=path, saved=0)
 
     def _finished(self) -> bool:
         return (
@@ -650,6 +657,8 @@ class _Run:
             self._save_scores(rows, contents)
             self._save_scores(again, self.opened.contents[again].tolist())
             self.catalog.save_refusals(refusals, DECODING_VERSION)
+        if self.catalog.renewals != self.renewals:
+            return  # what they are called in the new catalog is looked up there
         self.opened.contents[rows] = contents
         self._remember(np.concatenate([rows, again]), self.opened.contents[np.concatenate([rows, again])])
         if self.extractor:

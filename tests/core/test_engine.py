@@ -16,11 +16,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from core import (
     Aspect,
+    Changed,
     Engine,
     EngineProcess,
     Event,
     Facts,
     Failed,
+    FindStacks,
     Jobs,
     JudgeChoice,
     Kind,
@@ -28,8 +30,13 @@ from core import (
     Notice,
     Progress,
     Query,
+    Rank,
     Region,
+    Scan,
+    ScanFinished,
+    ScanStarted,
     Scored,
+    Settled,
     ThumbnailMade,
     Understood,
     Where,
@@ -504,6 +511,55 @@ def test_what_a_damaged_catalog_knew_is_not_taken_for_what_the_new_one_knows(
             raise torn
         list(engine.rank(Query(text="red"), engine.list_folder(others)))  # the new one gives the same ids again
         assert ranked(engine.rank(Query(images=(photos / "green.png",)), listing), listing)[0] == "green.png"
+
+
+@pytest.mark.parametrize("met_by", ["stacks", "scan"])
+def test_damage_that_another_job_meets_is_told_by_the_ranking_and_made_good(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, met_by: str
+) -> None:
+    torn = sqlite3.DatabaseError("database disk image is malformed")
+    torn.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+    def until(engine: Engine, job: Iterator[Event | None], wanted: type) -> list[Event]:
+        events: list[Event] = []
+        deadline = time.monotonic() + 20
+        while not (events and isinstance(events[-1], wanted)):
+            assert time.monotonic() < deadline, events
+            event = next(job)
+            if event is None:
+                engine.answered.wait(0.05)
+                engine.answered.clear()
+            else:
+                events.append(event)
+        return events
+
+    with Engine(home, workers=2) as engine:
+
+        def tear(*_: object) -> None:
+            monkeypatch.undo()
+            with engine.catalog.writing():
+                raise torn
+
+        scan = engine.steps(Scan(str(photos), live=True))
+        token = next(event.token for event in until(engine, scan, ScanFinished) if isinstance(event, ScanStarted))
+        ranking = engine.steps(Rank(Query(text="red"), token, live=True))
+        until(engine, ranking, Settled)
+        if met_by == "stacks":
+            monkeypatch.setattr(engine.catalog, "identities", tear)
+            with pytest.raises(CatalogDamaged):
+                list(engine.run(FindStacks(token)))
+        else:
+            monkeypatch.setattr(engine.catalog, "resolve_rows", tear)
+        Image.new("RGB", (90, 70), (10, 200, 10)).save(photos / "blue.png")
+        until(engine, scan, Changed)  # the folder is still followed
+        events = until(engine, ranking, Settled)
+        assert [type(event.error) for event in events if isinstance(event, Notice)] == [CatalogDamaged]
+        scan.close()
+        ranking.close()
+        listing = engine.list_folder(photos)
+        [again] = [event for event in engine.rank(Query(text="red"), listing) if isinstance(event, Scored)]
+        assert again.known
+        assert len(again.rows) == len(COLOURS)
 
 
 def test_two_engines_share_one_catalog(home: Path, photos: Path) -> None:

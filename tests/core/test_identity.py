@@ -34,9 +34,9 @@ def picture(seed: int = 0) -> Image.Image:
     return Image.fromarray(coarse).resize((96, 64), Image.Resampling.BICUBIC)
 
 
-def encoded(format: str, seed: int = 0, **options: object) -> bytes:
+def encoded(format: str, seed: int = 0, mode: str = "RGB", **options: object) -> bytes:
     stream = io.BytesIO()
-    picture(seed).save(stream, format, **options)
+    picture(seed).convert(mode).save(stream, format, **options)
     return stream.getvalue()
 
 
@@ -91,7 +91,7 @@ JPEGS = {
     "baseline": encoded("JPEG", quality=90),
     "progressive": encoded("JPEG", progressive=True),
     "with restarts": encoded("JPEG", restart_marker_rows=1),
-    "grey": (lambda s: (picture().convert("L").save(s, "JPEG"), s.getvalue())[1])(io.BytesIO()),
+    "grey": encoded("JPEG", mode="L"),
 }
 
 
@@ -401,11 +401,11 @@ def test_metadata_in_a_photoshop_file_keeps_its_name() -> None:
     assert named(psd(b"", PIXELS[::-1])) != named(psd(b""))
 
 
-def element(number: int, data: bytes) -> bytes:
+def element(number: int, data: bytes | bytearray) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8) + (len(data) | 1 << 56).to_bytes(8) + data
 
 
-def matroska(cluster: bytes, tags: bytes = b"") -> bytes:
+def matroska(cluster: bytes | bytearray, tags: bytes = b"") -> bytes:
     parts = element(0x1254C367, tags) + element(0x1654AE6B, b"track") + element(0x1F43B675, cluster)
     return element(0x1A45DFA3, b"\x42\x82\x84webm") + element(0x18538067, parts)
 

@@ -38,7 +38,7 @@ def brightened(frame: Frame) -> Frame:
 def stacks_of(frames: list[Frame], kinds: list[Kind] | None = None) -> list[int]:
     identities = {row + 1: (b"", likeness_of(judged(frame))) for row, frame in enumerate(frames)}
     codes = np.array(kinds or [Kind.IMAGE] * len(frames), np.uint8)
-    return find_stacks(np.arange(1, len(frames) + 1), identities, codes).tolist()
+    return list(map(int, find_stacks(np.arange(1, len(frames) + 1), identities, codes)))
 
 
 @cache
@@ -150,7 +150,7 @@ def likeness(seed: int) -> NDArray[np.uint8]:
 
 
 def grouped(contents: list[int], identities: dict[int, tuple[bytes, bytes]], kind: Kind = Kind.IMAGE) -> list[int]:
-    return find_stacks(np.array(contents, np.int64), identities, np.full(len(contents), kind, np.uint8)).tolist()
+    return list(map(int, find_stacks(np.array(contents, np.int64), identities, np.full(len(contents), kind, np.uint8))))
 
 
 def test_the_same_content_is_one_stack_and_the_unknown_stand_alone() -> None:
