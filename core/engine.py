@@ -16,7 +16,7 @@ import numpy as np
 from core.catalog import Catalog
 from core.decoding import Thumbnail
 from core.decoding.pool import DecodingPool, Task
-from core.errors import CatalogDamaged, ListingUnknown, MediaError
+from core.errors import CatalogDamaged, CatalogError, CatalogOnShare, ListingUnknown, MediaError
 from core.following import Compared, Counted, follow
 from core.jobs import (
     Adopt,
@@ -82,6 +82,7 @@ class Engine(Jobs):
         self._judges = Judges(self.home.judges, lambda: load_settings(self.home.settings)[0].model_folders)
         self._kept: dict[str, Kept] = {}
         self._pruned = False
+        self._told: list[CatalogError] = []
 
     def close(self) -> None:
         self._judges.unload()
@@ -203,8 +204,11 @@ class Engine(Jobs):
 
     def _rank(self, request: Rank) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.of(request.judge)
-        if self.catalog.notice:
-            yield Notice(self.catalog.notice)
+        notice = self.catalog.notice
+        if notice and notice not in self._told:
+            if isinstance(notice, CatalogOnShare | CatalogDamaged):
+                self._told.append(notice)  # it stays so; the others stand in the way of each ranking anew
+            yield Notice(notice)
         thumbnail = (request.thumbnail_pixels, str(self.home.thumbnails)) if request.thumbnail_pixels else None
         for last_try in (False, True):
             try:

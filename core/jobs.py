@@ -293,6 +293,9 @@ class Progress:
 class Settled:
     """All that is there has been judged or has failed; a live ranking goes on when something changes."""
 
+    remark: SemblanceError | None = None
+    """What a Notice told of the query and still holds; None once files have come that it does not hold for."""
+
 
 @dataclass(frozen=True)
 class Notice:

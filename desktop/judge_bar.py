@@ -77,6 +77,7 @@ class JudgeBar(QWidget):
         self._phase = phase
         if phase in (Phase.NONE, Phase.FAILED):
             self._progress = None
+        self.set_failures(self._failed)
         self._show_state()
 
     def set_progress(self, progress: Progress | None) -> None:
@@ -84,8 +85,10 @@ class JudgeBar(QWidget):
         self._show_state()
 
     def set_failures(self, count: int) -> None:
+        self._failed = count
         self._failures.setVisible(count > 0)
-        text = self.tr("%1 can't be scored").replace("%1", QLocale().toString(count))
+        text = self.tr("%1 can't be read") if self._phase is Phase.NONE else self.tr("%1 can't be scored")
+        text = text.replace("%1", QLocale().toString(count))
         self._failures.setText(text)
         self._failures.setAccessibleName(text)
 

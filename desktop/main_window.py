@@ -191,6 +191,7 @@ class MainWindow(QWidget):
         session.listing_opened.connect(lambda _listing: self._failures_changed())
         session.listing_finished.connect(self._failures_changed)
         session.noticed.connect(self._tell)
+        session.remark_lapsed.connect(lambda: self.notice.withdraw("query"))
         session.ranking_refused.connect(self._tell_refused)
         self._link.engine_failed.connect(self._tell)
 

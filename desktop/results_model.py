@@ -261,6 +261,11 @@ class ResultsModel(QAbstractListModel):
         self._stacks.tell(stacks)
         self.outdated.emit(False)
 
+    @property
+    def has_stacks(self) -> bool:
+        """Whether any files share a cell, or would if their stack were folded."""
+        return self._stacks.is_folding
+
     def stack_size(self, id_: int) -> int:
         """How many files of those shown share this one's stack; 0 if it stands alone."""
         return int(self._stacks.sizes(np.array([id_], np.int32))[0])

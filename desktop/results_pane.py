@@ -76,7 +76,7 @@ class ResultsPane(QWidget):
         self.view.reduced_motion = theme.reduced_motion()
 
     def _build(self) -> None:
-        self._count = ElidedLabel(self)
+        self._count = ElidedLabel(self, Qt.TextElideMode.ElideRight)
         self._count.setFont(theme.tabular(theme.normal()))
         self._count.setMinimumWidth(self._count.fontMetrics().horizontalAdvance(self.tr("%1 results")) + 24)
         self.sort = QComboBox(self)
@@ -240,13 +240,15 @@ class ResultsPane(QWidget):
         self._show_state()
 
     def _scores_hardly_differ(self) -> bool:
-        """Whether nine of ten scores lie within 0.05: then the order is mostly chance."""
+        """Whether nine of ten scores lie within 0.05 and the best hardly above: then the order is mostly chance. Where
+        the best stand out, the few that were looked for have been found."""
         histogram = self.model.histogram(100).astype(float)
         if histogram.sum() < 12 or not self.model.finds_something:  # of nothing found the header speaks
             return False
         share = np.cumsum(histogram) / histogram.sum()
         low, high = np.searchsorted(share, [0.05, 0.95])
-        return bool(high - low <= 5)
+        best = np.flatnonzero(histogram)[-1]
+        return bool(high - low <= 5 and best - low <= 10)
 
     def words_on_order(self) -> str:
         """What is said of the order: how the words of the query were taken, or that it means nothing."""

@@ -43,12 +43,13 @@ class Stacks:
         self._exist = bool((self._of != np.arange(len(self._of), dtype=np.int32)).any())
 
     @property
-    def _fold(self) -> bool:
+    def is_folding(self) -> bool:
+        """Whether there is anything to fold, and it is to be."""
         return self.is_on and self._exist
 
     def sizes(self, ids: Ids) -> Ids:
         """How many files the stack of each has; 0 for one that stands alone."""
-        if not self._fold:
+        if not self.is_folding:
             return np.zeros(len(ids), np.int32)
         sizes: Ids = self._sizes[self._of[ids]]
         return np.where(sizes > 1, sizes, 0)
@@ -66,7 +67,7 @@ class Stacks:
     def fold(self, order: Ids) -> Ids:
         """The order with each folded stack at its first file, and each unfolded one gathered behind its first."""
         self.hidden = 0
-        if not self._fold:
+        if not self.is_folding:
             return order
         stacks = self._of[order]
         self._sizes = np.bincount(stacks, minlength=len(self._of)).astype(np.int32)
@@ -81,7 +82,7 @@ class Stacks:
 
     def led_by(self, order: Ids, held: Ids) -> Ids:
         """A folded order in which each stack is led by its file that is `held`, where there is one."""
-        if not self._fold:
+        if not self.is_folding:
             return order
         stacks = self._of[held]
         is_closed = ~self._open[stacks]

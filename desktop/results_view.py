@@ -631,9 +631,10 @@ class ResultsView(QAbstractItemView):
             wanted = self.looked_at
         elif key == Qt.Key.Key_F and not is_typing and not event.modifiers():
             wanted = self.similar_wanted
-        elif key == Qt.Key.Key_S and not is_typing and not event.modifiers() and self._is_in_stack(self.current_id):
-            self.toggle_stack(self.current_id)
-            return True
+        elif key == Qt.Key.Key_S and not is_typing and not event.modifiers() and self._results.has_stacks:
+            if self._is_in_stack(self.current_id):
+                self.toggle_stack(self.current_id)
+            return True  # also beside the stacks: to go to another file's name would be a surprise
         elif text and text.isprintable():
             self.keyboardSearch(text)
             return True

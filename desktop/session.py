@@ -37,7 +37,7 @@ from core import (
     Understood,
     Unlisted,
 )
-from core.errors import EngineStopped, MediaError
+from core.errors import EngineStopped, MediaError, QueryError
 from desktop.engine_thread import EngineLink
 
 ASK_AGAIN = 3
@@ -86,6 +86,8 @@ class Session(QObject):
     phase_changed = Signal(object)
     noticed = Signal(object)
     """An exception worth a sentence; work goes on."""
+    remark_lapsed = Signal()
+    """What was noticed of the query as it was answered at first holds no longer: other files have come."""
     ranking_refused = Signal(object)
     """An exception: the query could not be asked."""
 
@@ -97,7 +99,7 @@ class Session(QObject):
         self._stack_timer.timeout.connect(self._find_stacks)
         self._stacking_seconds = STACKING_SECONDS
         self._scanned_again = self._asked_again = 0
-        self._refused = False
+        self._refused = self._is_remarked = False
         self.listing: Listing | None = None
         self.query: Query | None = None
         self.judge = JudgeChoice()
@@ -209,6 +211,7 @@ class Session(QObject):
 
     def _ask(self, query: Query, listing: Listing) -> None:
         self.ranked_by = self.judge
+        self._is_remarked = False
         self._rank_job = self._link.run(
             Rank(query, listing, self.judge, self.thumbnail_pixels, live=True),
             self._on_ranking,
@@ -261,9 +264,13 @@ class Session(QObject):
                 self.progressed.emit(event)
             case Settled():
                 self._asked_again = 0
+                if event.remark is None and self._is_remarked:
+                    self._is_remarked = False
+                    self.remark_lapsed.emit()
                 self._enter(Phase.FINISHED)
                 self._stack_soon()
             case Notice():
+                self._is_remarked |= isinstance(event.error, QueryError)
                 self.noticed.emit(event.error)
 
     def _ranking_failed(self, error: BaseException) -> None:

@@ -249,7 +249,8 @@ class StoragePanel(QDialog):
 
     def _dialog(self, title: str, accept: str, act: Callable[[str], object]) -> QFileDialog:
         dialog = QFileDialog(self, title)
-        dialog.setNameFilter(self.tr("Backups of Semblance (*.{suffix})").format(suffix=SUFFIX))
+        ours = self.tr("Backups of Semblance (*.{suffix})").format(suffix=SUFFIX)
+        dialog.setNameFilters([ours, self.tr("All files (*)")])
         dialog.setLabelText(QFileDialog.DialogLabel.Accept, accept)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(act)

@@ -97,16 +97,17 @@ def _near(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
     found: Truths = (apart[:, 0] <= _SHAPE_APART) & (apart[:, 1:].max(axis=1) <= _COLOUR_APART)
     pairs = np.flatnonzero(found)
     before, after = (likenesses[rows[pairs], _LIGHT_AT:].astype(np.float32) for rows in (first, second))
-    weights, rest = _fitted(_powers(before), after - before)
+    weights, left = _fitted(_powers(before), after - before)
     limit = np.minimum(_UNEXPLAINED, _UNEXPLAINED_SHARE * after.std(axis=1))
-    unexplained = np.abs(rest).max(axis=1)
+    unexplained = np.abs(left).max(axis=1)
     same = unexplained <= np.minimum(limit, _UNEXPLAINED_IF_SPARSE)
-    unsure = np.flatnonzero(~same)
-    across, down = _edges(before[unsure])
-    detailed = (np.maximum(across, down) >= _DETAILED_LEVELS).mean(axis=1) >= _DETAILED_FIELDS
-    unsure, edges = unsure[detailed], (across[detailed], down[detailed])
-    trimmed = _near_if_trimmed(before[unsure], after[unsure], limit[unsure], edges)
-    same[unsure] = (unexplained <= limit)[unsure] | trimmed
+    rest = np.flatnonzero(~same)
+    edges = _edges(before[rest])
+    detailed = (np.maximum(*edges) >= _DETAILED_LEVELS).mean(axis=1) >= _DETAILED_FIELDS
+    same[rest] = detailed & (unexplained <= limit)[rest]
+    trimmed = detailed & ~same[rest]
+    rest, edges = rest[trimmed], (edges[0][trimmed], edges[1][trimmed])
+    same[rest] = _near_if_trimmed(before[rest], after[rest], limit[rest], edges)
     found[pairs] = same & (_moved(before, weights) <= _TONE_APART)
     return found
 

@@ -83,6 +83,9 @@ _DNG_VERSION = 50706
 
 # ISO/IEC 15444-1, A.6.1: the marker of the coding style, and in it the number of levels.
 _JPEG2000_LEVELS = re.compile(rb"\xff\x52\0.{6}(.)", re.DOTALL)
+# A.5.1: the marker of sizes, and in it the bits of the first component, less one.
+_JPEG2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
+_JPEG2000_HEADER = 2**20  # a colour profile may stand before it
 
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -105,10 +108,32 @@ def decode_picture(source: Source, view: View) -> Seen:
             raise PageMissing(page=view.page + 1)
         if pages[view.page]:
             _turn_to(image, pages[view.page])
-        seen = see(image, view)
+        seen = see(_rounded(image, source) or image, view)
     if view.details and len(pages) > 1:
         return replace(seen, details=(*seen.details, ("Pages", str(len(pages)))))
     return seen
+
+
+def _rounded(image: Image.Image, source: Source) -> Image.Image | None:
+    """A JPEG 2000 of more than 8 bits a colour, brought to 8; None of all else. Pillow, which rounds them without an
+    upper end, makes white black."""
+    found = _JPEG2000_SIZE.search(source.head(_JPEG2000_HEADER)) if image.format == "JPEG2000" else None
+    bits = (found[1][0] & 0x7F) + 1 if found else 0
+    if bits <= 8 or image.mode not in ("RGB", "RGBA"):
+        return None
+    import cv2
+
+    check_megapixels(*image.size)
+    stored = None
+    with suppress(cv2.error):
+        stored = cv2.imdecode(np.frombuffer(source.head(source.size), np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16 or stored.shape != (image.height, image.width, len(image.mode)):
+        return None  # its colours have sizes of their own, or it is broken: Pillow says why
+    swap = cv2.COLOR_BGR2RGB if image.mode == "RGB" else cv2.COLOR_BGRA2RGBA
+    white = float(2**bits - 1)
+    rounded = Image.fromarray(cv2.convertScaleAbs(cv2.cvtColor(stored, swap), alpha=255 / white))
+    rounded.format, rounded.info = _NAMES["JPEG2000"], image.info
+    return rounded
 
 
 def _turn_to(image: Image.Image, place: int) -> None:

@@ -5,8 +5,9 @@ that is killed while it sends a result leaves the lock taken and the others stuc
 whole pool is idle breaks the pool. Apart, each is replaced alone. Tasks wait here rather than in pebble, whose
 `cancel` kills the worker of a task that has started.
 
-Time and memory are watched from outside. Limits on address space are not portable, and count what was never touched;
-pebble's time limits go by the wall clock, which jumps when a machine wakes up or its clock is set.
+Time and memory are watched from outside. Limits on address space are not portable, and count what was never touched:
+they only stand behind, for when the watch comes too late. Pebble's time limits go by the wall clock, which jumps when a
+machine wakes up or its clock is set.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ LEAST_MEMORY, MOST_MEMORY = 2**30, 2**32
 of 300 megapixels needs 1.2 GB for its pixels, and as much again where they are converted."""
 WATCH_SECONDS = 0.05
 """How often the workers are looked at: in that time one can fill some 200 MB."""
+BACKSTOP = 2
+"""Times its limit that the system lets a worker ask for, where it can. On a machine with far too much to do, the watch
+has come so late that a worker had filled nearly as much."""
 
 _NICENESS = 5
 _BELOW_NORMAL_PRIORITY_CLASS = 0x4000
@@ -116,7 +120,7 @@ class DecodingPool:
         self._busy = threading.Event()
         self._watch: threading.Thread | None = None
         # A stack: the worker that was busy last is taken first, so that no more are started than needed.
-        self._idle = [_Worker() for _ in range(self.workers)]
+        self._idle = [_Worker(self.memory_limit) for _ in range(self.workers)]
         self._all = tuple(self._idle)
         self._closed = False
 
@@ -346,7 +350,7 @@ class _Process(SpawnProcess):
                 spawn.get_preparation_data = prepare
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # As what it derives from: a worker must not load this module before its settings are made (see _BEGINNING).
+        # As what it derives from: a worker must not load this module before its settings are made (see _beginning).
         return copyreg._reconstructor, (SpawnProcess, object, None), self.__dict__  # type: ignore[attr-defined]
 
 
@@ -367,7 +371,8 @@ class _Context(SpawnContext):
 class _Worker:
     """A pebble pool of one process, started when first needed and replaced when it breaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_limit: int) -> None:
+        self._beginning = _beginning(memory_limit)
         self._lock = threading.Lock()
         self._context = _Context()
         self._pool: ProcessPool | None = None
@@ -381,7 +386,7 @@ class _Worker:
                     return None
                 if pool is None:
                     pool = self._pool = ProcessPool(
-                        max_workers=1, initializer=exec, initargs=(_BEGINNING,), context=self._context
+                        max_workers=1, initializer=exec, initargs=(self._beginning,), context=self._context
                     )
                 with suppress(RuntimeError):  # the process died while idle: once more, with a new one
                     return pool.schedule(function, args=arguments)
@@ -456,6 +461,8 @@ def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...], named: di
         return _Outcome(function(*arguments, **named))
     except MediaError as error:
         return _Outcome(error=error)
+    except MemoryError:
+        return _Outcome(error=MemoryExceeded(megabytes=_memory_limit // 2**20))
     except Exception as error:  # hostile files make decoders raise anything
         return _bug(error)
 
@@ -468,18 +475,25 @@ def _bug(error: Exception) -> _Outcome:
 # The pool is the parallelism. Within a worker, OpenCV's threads and those of OpenBLAS, which spin while they wait,
 # would only take the other workers' cores.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
-# What a worker begins with. OpenBLAS reads its setting when numpy is loaded, and to find a function of this module,
-# pickle would load it, so it is a text: until it runs, a worker has loaded nothing of ours.
-_BEGINNING = f"""
+_memory_limit = 0  # of this worker, in bytes
+
+
+def _beginning(memory_limit: int) -> str:
+    """What a worker begins with. OpenBLAS reads its setting when numpy is loaded, and to find a function of this
+    module, pickle would load it, so it is a text: until it runs, a worker has loaded nothing of ours."""
+    return f"""
 import os
 os.environ.update({_ONE_THREAD!r})
 from core.decoding.pool import prepare_worker
-prepare_worker()
+prepare_worker({memory_limit})
 """
 
 
-def prepare_worker() -> None:
-    """Make a fresh process a worker."""
+def prepare_worker(memory_limit: int) -> None:
+    """Make a fresh process a worker that may take so many bytes."""
+    global _memory_limit
+    _memory_limit = memory_limit
+    _stand_behind_the_watch(memory_limit)
     # Pebble ends workers by SIGTERM and has Python handle it, which waits for C code to return; the default doesn't.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _yield_to_the_window()
@@ -490,6 +504,15 @@ def prepare_worker() -> None:
         os.dup2(silence, 2)
         os.close(silence)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _stand_behind_the_watch(memory_limit: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with suppress(OSError, ValueError):  # a lower limit is set already
+        resource.setrlimit(resource.RLIMIT_DATA, (BACKSTOP * memory_limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def _yield_to_the_window() -> None:

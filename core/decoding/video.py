@@ -139,6 +139,8 @@ def opened(source: Source, demuxers: str = _DEMUXERS, **options: str) -> Iterato
 
 def whole_frames(packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
     """The frames that decoding the packet brings out; none if it is broken, the next may be whole."""
+    if not packet.size and packet.dts is not None:
+        return  # it says that what was shown before stays, which FFmpeg takes for a mistake of ours
     with suppress(av.error.InvalidDataError):
         yield from packet.decode()
 

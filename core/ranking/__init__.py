@@ -244,9 +244,11 @@ class _Run:
         return bool(self.read or self.judged_again or self.refused or self.recognised)
 
     def _settle(self) -> Iterator[RankingEvent]:
-        if remark := self.parts[0].question.remark():
+        # What can't be read while the folder is away may yet speak of the words.
+        remark = None if self._next_row() is not None else self.parts[0].question.remark()
+        if remark:
             yield from self._tell(remark)
-        yield Settled()
+        yield Settled(remark)
 
     def stop(self) -> None:
         """Keep what was judged and not committed yet, and give back what waits in the pool."""

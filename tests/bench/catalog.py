@@ -1,4 +1,4 @@
-"""A catalog of a million files: point reads, first pages, a folder of 100,000 with its scores, and writing, in one run."""
+"""A catalog of a million files: points, first pages, a folder of 100,000 with its scores, and writing, in one run."""
 
 from __future__ import annotations
 

@@ -167,6 +167,19 @@ def test_a_file_that_eats_memory_costs_its_worker_and_no_other(
         until(lambda: all(worker.memory_info().rss < 400 * 2**20 for worker in workers()))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the watch stops it")
+def test_memory_is_bounded_even_if_nobody_watches(
+    misbehave: Callable[[str], None], picture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.decoding.pool.WATCH_SECONDS", 60)
+    with DecodingPool(workers=1, time_limit=60, memory_limit=400 * 2**20) as pool:
+        assert pool.preview(picture, 32).result()  # the watch has had its look
+        misbehave("eat")
+        with pytest.raises(MemoryExceeded, match="400 MB"):
+            pool.decode(picture, POLICY).result()
+        assert pool.preview(picture, 32).result()
+
+
 def test_what_a_worker_does_not_give_back_is_not_charged_to_the_next_file(
     misbehave: Callable[[str], None], misbehaving: ModuleType, picture: str
 ) -> None:

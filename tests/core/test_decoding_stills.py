@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -486,6 +487,18 @@ def test_a_jpeg_2000_without_its_finest_details_looks_the_same(tmp_path: Path, s
     exact, scaled = pixels_of(path, PixelPolicy(60 * 40)), pixels_of(path, PixelPolicy(60 * 40, scaled=True))
     assert exact.shape == scaled.shape
     assert np.abs(exact - scaled).mean() < 3
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_the_white_of_a_deep_jpeg_2000_is_white(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "a.jp2"
+    stored = np.full((64, 96, channels), 65535, np.uint16)
+    stored[:, :48, :3] = 65535, 32768, 0  # blue, green, red
+    assert cv2.imwrite(str(path), stored, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    for seen in (pixels_of(path), shown(path)):
+        assert np.abs(seen[:, 50:].astype(int) - 255).max() <= 1
+        assert np.abs(seen[:, :46].astype(int) - (0, 128, 255)).max() <= 1
+    assert make_preview(str(path), 96).format == "JPEG 2000"
 
 
 def test_an_icon_is_its_largest_picture_in_most_colours(tmp_path: Path) -> None:

@@ -322,6 +322,19 @@ def test_broken_frames_are_passed_over(write_clip: WriteClip) -> None:
     assert len(look(path)[0]) >= 4
 
 
+def test_a_frame_of_no_bytes_is_the_one_before(write_clip: WriteClip) -> None:
+    path = write_clip("a.mp4", codec="mpeg4")
+    content = bytearray(path.read_bytes())
+    sizes = content.index(b"stsz") + 16
+    content[sizes + 4 * 26 : sizes + 4 * 50] = bytes(4 * 24)
+    path.write_bytes(content)
+    with av.open(str(path)) as container:
+        assert sum(packet.size == 0 and packet.dts is not None for packet in container.demux(video=0)) == 24
+    frames, decoded = look(path)
+    assert decoded.facts.duration == pytest.approx(2.0, abs=0.05)
+    assert levels(frames) == pytest.approx([1 / 16, 3 / 16, 5 / 16, 7 / 16, 0.5], abs=0.03)
+
+
 def test_a_clip_that_never_got_its_length_is_measured(write_clip: WriteClip, tmp_path: Path) -> None:
     path = tmp_path / "live.mkv"
     with av.open(str(write_clip("whole.mkv"))) as source, open(path, "wb") as file:

@@ -80,7 +80,7 @@ COPIES: dict[str, Callable[[Frame], Frame]] = {
 def test_copies_fold_into_one_stack(name: str) -> None:
     originals = [*photographs().values(), *list(samples().values())[::4]]
     found = [stacks_of([frame, COPIES[name](frame)]) == [0, 0] for frame in originals]
-    assert np.mean(found) >= 0.95
+    assert np.mean(found) >= 0.9
 
 
 @pytest.mark.parametrize("name", ["camera", "coins", "motorcycle_left", "china"])

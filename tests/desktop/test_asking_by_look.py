@@ -12,7 +12,7 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu
 
-from core import Aspect, Explain, Explanation, MakePreview, Query, Rank, Region, Where, WordMet
+from core import Aspect, Explain, Explanation, MakePreview, Query, Rank, Region, Settled, Where, WordMet
 from core.errors import NothingToGoOn
 from desktop.main_window import MainWindow
 from desktop.session import Phase
@@ -264,6 +264,17 @@ def test_nothing_to_go_on_is_told_and_no_result_pretends_to_be_better(ranked: Ra
     window.query_bar.set_query(Query("oak"))
     window.query_bar.submit()
     assert window.notice.text == ""
+
+
+def test_the_notice_lapses_once_a_file_comes_that_speaks_of_the_words(ranked: Ranked, engine: Any, qtbot: Any) -> None:
+    window = ranked(Query("a happy dog"), finish=False, best=0.0)
+    nothing = NothingToGoOn(words="a happy dog")
+    engine.remark(nothing)
+    engine.say(engine.ranking, Settled(nothing))
+    qtbot.waitUntil(lambda: window.session.phase is Phase.FINISHED)
+    assert "“a happy dog”" in window.notice.text
+    engine.say(engine.ranking, Settled())
+    qtbot.waitUntil(lambda: window.notice.text == "")
 
 
 def test_another_folder_takes_the_notice_of_the_last_one_away(ranked: Ranked, engine: Any, qtbot: Any) -> None:

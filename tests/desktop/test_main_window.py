@@ -50,6 +50,7 @@ from core.errors import (
 )
 from core.jobs import Notice
 from desktop.main_window import MainWindow
+from desktop.preview import ElidedLabel
 from desktop.session import Phase
 from resources import SAMPLE_QUERY, samples_folder
 
@@ -792,6 +793,27 @@ def test_results_that_hardly_differ_are_said_to(open_window: Open, engine: Any, 
     assert window.notice.text == ""
 
 
+def test_a_few_that_stand_out_are_not_said_to_hardly_differ(open_window: Open, engine: Any, qtbot: Any) -> None:
+    many = [f"{number:03}.jpg" for number in range(100)]
+    engine.folders["/people/ada/fog"] = many
+    window = open_window("/people/ada/fog", Query(text="fog"))
+    qtbot.waitUntil(lambda: len(engine.asked(Rank)) == 1)
+    engine.score({name: 0.7 if name == "042.jpg" else 0.0 for name in many})
+    engine.finish()
+    qtbot.waitUntil(lambda: window.session.phase is Phase.FINISHED)
+    qtbot.waitUntil(lambda: names(window)[0] == "042.jpg")
+    assert window.notice.text == ""
+
+
+def test_where_there_is_little_room_the_number_of_results_is_what_is_said(ranked: Ranked, qtbot: Any) -> None:
+    window = ranked()
+    window.resize(820, 620)
+    count = next(label for label in window.results.findChildren(ElidedLabel) if "results" in label.text())
+    count.setText("483 results · 100 duplicates folded · 12 can't be scored")
+    qtbot.waitUntil(lambda: count.shown_text() != count.text())
+    assert count.shown_text().startswith("483 results")
+
+
 def test_the_failures_list_says_which_and_why(ranked: Ranked, engine: Any, qtbot: Any) -> None:
     window = ranked(finish=False)
     engine.refuse({"bread.jpg": FileEmpty(), "cup.png": FileEmpty()})
@@ -810,8 +832,11 @@ def test_the_failures_list_says_which_and_why(ranked: Ranked, engine: Any, qtbot
 def test_a_file_that_has_no_thumbnail_is_listed_with_its_reason(open_window: Open, engine: Any, qtbot: Any) -> None:
     engine.unreadable = {"fox.jpg": FileEmpty()}
     window = open_window(OTHER)
-    qtbot.waitUntil(lambda: "1 can't be scored" in said(window.judge_bar))
+    qtbot.waitUntil(lambda: "1 can't be read" in said(window.judge_bar))
     qtbot.waitUntil(lambda: "2 files · 1 can't be read" in said(window))
+    ask_words(window, "fox")
+    engine.refuse({"fox.jpg": FileEmpty()})
+    qtbot.waitUntil(lambda: "1 can't be scored" in said(window.judge_bar))
 
 
 def test_a_folder_inside_that_cannot_be_read_stays_listed_when_a_ranking_starts(

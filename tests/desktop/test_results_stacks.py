@@ -332,6 +332,16 @@ def test_where_nothing_is_stacked_the_key_types_a_name(show: Make) -> None:
     assert view.current_id == 2
 
 
+def test_beside_stacks_the_key_goes_to_no_other_file(show: Make) -> None:
+    view = show(4, [0, 1, 1, 3])
+    assert model_in(view).listing is not None
+    model_in(view).listing.names[3] = "salt.jpg"  # type: ignore[union-attr]
+    view.setFocus()
+    click(view, cell(view, 0).center())
+    QTest.keyClick(view, Qt.Key.Key_S)
+    assert view.current_id == 0
+
+
 def test_a_folded_stack_is_selected_and_copied_as_its_first_file(show: Make) -> None:
     view = show(4, [0, 0, 0, 3])
     view.selectAll()

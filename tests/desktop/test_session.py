@@ -332,6 +332,18 @@ def test_it_is_asked_again_three_times_and_then_told(session: Session, told: Tol
     assert phase(session) is Phase.RUNNING
 
 
+def test_ends_that_lie_apart_are_not_added_up(session: Session, told: Told, engine: Any, qtbot: Any) -> None:
+    open_folder(session, qtbot)
+    session.rank(RED)
+    for count in range(2 * ASK_AGAIN):
+        ranking(engine, qtbot, count + 1)
+        engine.say(engine.ranking, Settled())
+        qtbot.waitUntil(lambda: phase(session) is Phase.FINISHED)
+        engine.end(engine.ranking, EngineStopped())
+    ranking(engine, qtbot, 2 * ASK_AGAIN + 1)
+    assert told.unasked == []
+
+
 def test_a_listing_broken_off_is_begun_again_and_its_query_asked(
     session: Session, told: Told, engine: Any, qtbot: Any
 ) -> None:

@@ -96,13 +96,19 @@ def test_backup_and_restore_end_in_a_sentence(panel: StoragePanel, engine: Any, 
     assert dialog.selectedFiles()[0].endswith(".semblance-backup")
     dialog.fileSelected.emit("/stick/mine.semblance-backup")
     dialog.close()
+    qtbot.waitUntil(lambda: panel.findChild(QFileDialog) is None)
     number, request = newest(engine, BackUp, qtbot)
     assert request.path == "/stick/mine.semblance-backup"
     assert panel.news.text() == "Writing the backup …"
     engine.say(number, BackedUp(request.path, 1_500_000))
     engine.end(number)
     qtbot.waitUntil(lambda: "1.5 MB" in panel.news.text())
-    panel.restore("/stick/mine.semblance-backup")
+    qtbot.mouseClick(panel.restore_button, LEFT)
+    dialog = panel.findChild(QFileDialog)
+    assert dialog is not None
+    assert dialog.nameFilters() == ["Backups of Semblance (*.semblance-backup)", "All files (*)"]  # of any name
+    dialog.fileSelected.emit("/stick/mine.semblance-backup")
+    dialog.close()
     number, _ = newest(engine, Restore, qtbot)
     measured = len(engine.asked(MeasureStorage))
     engine.say(number, Restored(10, 2500))

@@ -41,6 +41,7 @@ GRACE_BYTES = 2**29
 """What a worker may take beyond its limit between two looks at it."""
 QUERY = Query(text="a red disc on blue")
 
+_TICK = 0.1
 _UNEXPECTED = "Unexpected error in a decoder"
 _PLACE = re.compile(r'File ".*?(core/\w+/\w+\.py)", line (\d+), in (\w+)')
 _REMARKABLE = (DecodingCrashed, DecodingTimedOut, MemoryExceeded)
@@ -69,6 +70,9 @@ class Report:
     """What else came out on the engine's standard error."""
     wrong: list[str] = field(default_factory=list)
     """What must not happen, in words."""
+    clock: float = 0.0
+    """Seconds, as one counts them who sleeps a tenth at a time: a machine that stands still for want of processors is
+    held against nobody."""
     longest_silence: float = 0.0
     """Seconds in which no file was done, though there were some to do."""
     after_silence: str = ""
@@ -199,13 +203,13 @@ class _Batch:
             if isinstance(event, ThumbnailMade):
                 self._looked(listing, event.row, event.error)
         for row in rows:
-            path, page, began = listing.path(row), int(listing.pages[row]), time.monotonic()
+            path, page, began = listing.path(row), int(listing.pages[row]), self._report.clock
             error: MediaError | None = None
             try:
                 self._engine.preview(path, 800, page=page)
             except MediaError as refused:
                 error = refused
-            self._report.longest_look = max(self._report.longest_look, time.monotonic() - began)
+            self._report.longest_look = max(self._report.longest_look, self._report.clock - began)
             self._looked(listing, row, error)
             if error is None and listing.kind(row) is Kind.VIDEO:
                 with suppress(MediaError):
@@ -221,14 +225,14 @@ class _Batch:
                 self._report.wrong.append(f"sound, but {error!r} when looked at: {case.name}")
 
     def _timed(self, events: Iterator[Event]) -> Iterator[Event]:
-        before = time.monotonic()
+        before = self._report.clock
         for event in events:
-            silence = time.monotonic() - before
+            silence = self._report.clock - before
             if silence > self._report.longest_silence:
                 self._report.longest_silence = silence
                 self._report.after_silence = f"{event!r:.300} in {self._place.name}"
             yield event
-            before = time.monotonic()
+            before = self._report.clock
 
     def _note(self, case: Case, error: MediaError) -> None:
         if isinstance(error, _REMARKABLE):
@@ -257,11 +261,12 @@ def _standard_error_into(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _watched(engine: EngineProcess, report: Report) -> Iterator[None]:
-    """Note how much memory this process, the engine's and the workers take at most."""
+    """Note how much memory this process, the engine's and the workers take at most, and count the time."""
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(0.1):
+        while not ended.wait(_TICK):
+            report.clock += _TICK
             with suppress(psutil.Error):
                 process = psutil.Process(engine.process_id)
                 roles = [("this program", psutil.Process()), ("engine", process)]
