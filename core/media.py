@@ -186,7 +186,7 @@ class Decoded:
     """16 bytes that name the pixels alone, as they are stored: the same whatever else is written into the file. Empty
     where a format's pixels can't be told from the rest."""
     likeness: bytes = b""
-    """What tells a near duplicate of this picture (`core.decoding.likeness`); empty if there is no telling."""
+    """What tells a near duplicate of this picture (`core.decoding.identity.likeness`); empty if there is no telling."""
     size: int = 0
     """Bytes of the file when it was opened."""
     mtime: int = 0

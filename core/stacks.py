@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decoding.likeness import LIKENESS_BYTES, Rows, keys, near
+from core.decoding.identity.likeness import LIKENESS_BYTES, Rows, keys, near
 from core.media import Kind
 
 _MOST_TRIED = 32

@@ -56,8 +56,8 @@ from desktop.opening import Opener
 from desktop.preview import FileView
 from desktop.query_bar import QueryBar, QueryChip
 from desktop.region_picker import RegionPicker
-from desktop.results_pane import AWAY_ERRORS, ResultsPane, hairline
-from desktop.session import Phase, Session
+from desktop.results_pane import ResultsPane, hairline
+from desktop.session import AWAY_ERRORS, Phase, Session
 from resources import SAMPLE_QUERY, samples_folder
 
 if TYPE_CHECKING:

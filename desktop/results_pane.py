@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from core import Changed, Event, Gone, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade, Understood
-from core.errors import EngineStopped, FileUnreadable, FileVanished, MediaError, SemblanceError, printable
+from core.errors import EngineStopped, MediaError, SemblanceError, printable
 from desktop import theme
 from desktop.engine_thread import EngineLink
 from desktop.images import image_of
@@ -32,12 +32,10 @@ from desktop.preview import ElidedLabel
 from desktop.results_model import ResultsModel, Sort
 from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
 from desktop.score_filter import ScoreFilter
-from desktop.session import Phase, Session
+from desktop.session import AWAY_ERRORS, Phase, Session
 
 FILMSTRIP_FRAMES, FILMSTRIP_PIXELS = 12, 512
 HISTOGRAM_BINS = 48
-AWAY_ERRORS: tuple[type[MediaError], ...] = (FileVanished, FileUnreadable)
-"""What every file says while its folder can't be reached; then it says nothing of the file."""
 STATE_MS = 100
 """How often, at most, the counts and the histogram follow the grid."""
 

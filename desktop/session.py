@@ -37,12 +37,14 @@ from core import (
     Understood,
     Unlisted,
 )
-from core.errors import EngineStopped, MediaError, QueryError
+from core.errors import EngineStopped, FileUnreadable, FileVanished, MediaError, QueryError
 from desktop.engine_thread import EngineLink
 
 ASK_AGAIN = 3
 """How often a listing or a ranking that the engine's end broke off is asked for again by itself."""
 
+AWAY_ERRORS: tuple[type[MediaError], ...] = (FileVanished, FileUnreadable)
+"""What every file says while its folder can't be reached; then it says nothing of the file."""
 
 STACKING_SECONDS = 1.5
 """How soon after something has become known duplicates are looked for again; and at least eight times as long as the
@@ -169,6 +171,8 @@ class Session(QObject):
     def _note_away(self, away: bool) -> None:
         if away != self.away:
             self.away = away
+            # They were the folder's, not the files'. What still fails when it is back is told again.
+            self.failures = {row: error for row, error in self.failures.items() if not isinstance(error, AWAY_ERRORS)}
             self.away_changed.emit(away)
 
     def _scan_failed(self, folder: str, recursive: bool, error: BaseException) -> None:
@@ -181,6 +185,9 @@ class Session(QObject):
             if self.phase not in (Phase.RUNNING, Phase.FINISHED):
                 self.noticed.emit(error)  # else the ranking tells it
             self._follow(folder, recursive, self.listing)  # what is shown stays
+            return
+        if isinstance(error, EngineStopped) and self.listing and self.listing.complete and not self._refused:
+            self.noticed.emit(error)  # what is shown stays, though it is not followed until it is opened again
             return
         # A ranking would wait for ever for the rest of this listing.
         self._stop_ranking()

@@ -507,7 +507,7 @@ def _stored_pixels(source: Source, page: int) -> bytes:
 def _likeness(seen: Seen) -> bytes:
     if seen.frames is None:
         return b""
-    from core.decoding.likeness import likeness_of
+    from core.decoding.identity.likeness import likeness_of
 
     return likeness_of(seen.frames[0])
 

@@ -85,7 +85,8 @@ _DNG_VERSION = 50706
 _JPEG2000_LEVELS = re.compile(rb"\xff\x52\0.{6}(.)", re.DOTALL)
 # A.5.1: the marker of sizes, and in it the bits of the first component, less one.
 _JPEG2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
-_JPEG2000_HEADER = 2**20  # a colour profile may stand before it
+
+_BOXES_BYTES = 2**20  # in which what is said of a picture's colours stands, before the picture
 
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -117,7 +118,7 @@ def decode_picture(source: Source, view: View) -> Seen:
 def _rounded(image: Image.Image, source: Source) -> Image.Image | None:
     """A JPEG 2000 of more than 8 bits a colour, brought to 8; None of all else. Pillow, which rounds them without an
     upper end, makes white black."""
-    found = _JPEG2000_SIZE.search(source.head(_JPEG2000_HEADER)) if image.format == "JPEG2000" else None
+    found = _JPEG2000_SIZE.search(source.head(_BOXES_BYTES)) if image.format == "JPEG2000" else None
     bits = (found[1][0] & 0x7F) + 1 if found else 0
     if bits <= 8 or image.mode not in ("RGB", "RGBA"):
         return None
@@ -391,10 +392,10 @@ def _opened(source: Source, name: str, module: str) -> Image.Image:
         source.file.seek(0)
         Image.OPEN[name][0](source.file, "")
         raise
-    if name in ("AVIF", "HEIF") and not image.info.get("icc_profile"):
+    if name in ("AVIF", "HEIF", "JPEG2000") and not image.info.get("icc_profile"):
         from core.decoding.profiles import profile_in
 
-        if profile := profile_in(source.head(2**16)):
+        if profile := profile_in(source.head(_BOXES_BYTES)):
             image.info["icc_profile"] = profile
     return image
 

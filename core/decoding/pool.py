@@ -261,8 +261,7 @@ class DecodingPool:
                 if not running:
                     self._busy.clear()
             for task, worker in running:
-                excess = None if task._stopped else self._excess(task, worker)
-                if excess:
+                if excess := task._stopped or self._excess(task, worker):
                     with self._lock:
                         if self._running.get(task) is worker:
                             task._stopped = excess
@@ -360,7 +359,6 @@ class _Context(SpawnContext):
     latest: _Process | None = None
 
     def Process(self, *arguments: Any, **named: Any) -> _Process:  # type: ignore[override]
-        # A pool that ends may still be starting one while its successor does.
         process = self.latest = _Process(*arguments, **named)
         return process
 
@@ -385,6 +383,8 @@ class _Worker:
                 if self._stopped:
                     return None
                 if pool is None:
+                    # Its own, for a pool that is being replaced may start another process yet.
+                    self._context = _Context()
                     pool = self._pool = ProcessPool(
                         max_workers=1, initializer=exec, initargs=(self._beginning,), context=self._context
                     )
@@ -405,7 +405,8 @@ class _Worker:
 
     def kill(self) -> None:
         with suppress(OSError, ValueError):  # it has ended already
-            if process := self._context.latest:
+            process = self._context.latest
+            if process and process.pid:
                 process.kill()
 
     def replace(self) -> None:

@@ -1,4 +1,4 @@
-"""Which colours a HEIC or AVIF means that names them by numbers in place of an embedded profile.
+"""Which colours a HEIC, AVIF or JPEG 2000 means, where Pillow doesn't tell: by numbers, or by a profile of its own.
 
 The numbers are those of ITU-T H.273 (an `nclx` box). Only primaries wider than sRGB's matter to an eye; their curve is
 taken to be that of sRGB, as it is in pictures from telephones.
@@ -7,6 +7,7 @@ taken to be that of sRGB, as it is in pictures from telephones.
 from __future__ import annotations
 
 import functools
+import re
 import struct
 
 import numpy as np
@@ -24,8 +25,16 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
+# ISO/IEC 15444-1, I.5.3.3, and 15444-2, M.11.7.3: a `colr` box of the methods 2 and 3, and the profile's own mark.
+_IN_JPEG2000 = re.compile(rb"(.{4})colr[\2\3]..(?=.{36}acsp)", re.DOTALL)
+
+
 def profile_in(head: bytes) -> bytes:
-    """An ICC profile for the primaries that the beginning of the file names; empty if sRGB's will do."""
+    """The ICC profile at the beginning of a JPEG 2000, or one for the primaries that a HEIC or AVIF names there; empty
+    if sRGB's will do."""
+    if found := _IN_JPEG2000.search(head):
+        end = found.start() + int.from_bytes(found[1])
+        return head[found.end() : end] if end <= len(head) else b""
     at = head.find(b"colrnclx")
     if at < 0 or len(head) < at + 10:
         return b""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
 from core.decoding import decode
-from core.decoding.likeness import LIKENESS_BYTES, likeness_of, near
+from core.decoding.identity.likeness import LIKENESS_BYTES, likeness_of, near
 from core.media import Kind, PixelPolicy, format_of
 from core.stacks import find_stacks
 from tests.bench.photographs import Frame, distractors, judged, photographs

@@ -526,7 +526,7 @@ def test_numbered_primaries_are_for_people_not_for_judges(tmp_path: Path) -> Non
     assert ("Profile", "Display P3") in make_preview(str(path), 64).details
 
 
-@pytest.mark.parametrize("suffix", ["heic", "avif", "psd", "tif"])
+@pytest.mark.parametrize("suffix", ["heic", "avif", "psd", "tif", "jp2"])
 def test_an_embedded_profile_is_for_people_not_for_judges(tmp_path: Path, suffix: str) -> None:
     import pillow_heif
 
@@ -539,6 +539,14 @@ def test_an_embedded_profile_is_for_people_not_for_judges(tmp_path: Path, suffix
     if suffix == "psd":
         resource = struct.pack(">4sHHI", b"8BIM", 1039, 0, len(profile)) + profile + bytes(len(profile) % 2)
         path.write_bytes(photoshop(bands(disc()), resources=resource))
+    elif suffix == "jp2":
+        disc().save(path)
+        content = path.read_bytes()
+        at = content.index(b"jp2h") - 4
+        numbered = struct.pack(">I4sBBBI", 15, b"colr", 1, 0, 0, 16)
+        embedded = struct.pack(">I4sBBB", 11 + len(profile), b"colr", 2, 0, 0) + profile
+        length = int.from_bytes(content[at : at + 4]) + len(embedded) - len(numbered)
+        path.write_bytes(content[:at] + length.to_bytes(4) + content[at + 4 :].replace(numbered, embedded))
     else:
         disc().save(path, icc_profile=bytes(profile), quality=95)
     assert_disc(pixels_of(path))

@@ -486,7 +486,7 @@ def test_writing_a_caption_changes_the_content_and_not_the_pixels(tmp_path: Path
 
 
 def test_only_a_whole_picture_has_a_likeness(tmp_path: Path) -> None:
-    from core.decoding.likeness import likeness_of
+    from core.decoding.identity.likeness import likeness_of
     from core.media import Region
 
     path = tmp_path / "a.png"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from core.decoding import decode
-from core.decoding.likeness import LIKENESS_BYTES, keys, likeness_of, near
+from core.decoding.identity.likeness import LIKENESS_BYTES, keys, likeness_of, near
 from core.media import Kind, PixelPolicy, format_of
 from core.stacks import find_stacks
 from tests.bench.photographs import Frame, distractors, judged, photographs

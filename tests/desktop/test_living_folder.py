@@ -196,6 +196,7 @@ def test_a_folder_that_is_away_says_so_and_blames_no_file(
     assert window.inspector.preview.trouble() == ""
     press(Qt.Key.Key_Return)
     assert opened == [(f"{FOLDER}/cup.png", 0)]
+    assert window._failure_list() == []
 
 
 def test_what_could_not_be_shown_while_it_was_away_is_asked_for_when_it_is_back(

@@ -363,6 +363,21 @@ def test_a_listing_broken_off_is_begun_again_and_its_query_asked(
     assert told.refused == []
 
 
+def test_what_is_listed_stays_when_the_engine_ends_however_often(
+    session: Session, told: Told, engine: Any, qtbot: Any
+) -> None:
+    session.open_folder(PHOTOS)
+    qtbot.waitUntil(lambda: told.finished == 1)
+    engine._scan = lambda number, request: None  # it ends before the folder is compared
+    for count in range(ASK_AGAIN + 1):
+        qtbot.waitUntil(lambda count=count: len(engine.asked(Scan)) == count + 1)
+        engine.end(engine.asked(Scan)[-1], EngineStopped())
+    qtbot.waitUntil(lambda: told.notices == [EngineStopped()] * (ASK_AGAIN + 1))
+    assert told.refused == []
+    session.rank(RED)
+    ranking(engine, qtbot, 1)
+
+
 def test_an_engine_that_ends_at_every_listing_is_given_up(
     session: Session, told: Told, engine: Any, qtbot: Any
 ) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from core.decoding import boxes, directories
-from core.decoding.coded import Coded, Content, OddFile
+from core.decoding.identity import boxes, directories
+from core.decoding.identity.coded import Coded, Content, OddFile
 
 _MOST_TEXT = 2**20
 """The most of a text that is looked through for which way is up."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decoding.coded import Coded, Content, OddFile
+from core.decoding.identity.coded import Coded, Content, OddFile
 
 _ORIENTATION, _XMP = 274, 700
 _SUBDIRECTORIES = 330

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decoding.coded import Coded, Content, OddFile
-from core.decoding.directories import orientation
+from core.decoding.identity.coded import Coded, Content, OddFile
+from core.decoding.identity.directories import orientation
 
 _MOST_META = 4 * 2**20
 _METADATA_ITEMS = frozenset((b"Exif", b"mime", b"uri "))
