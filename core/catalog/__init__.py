@@ -538,6 +538,9 @@ class Catalog:
     def writing(self) -> Iterator[None]:
         """One transaction: all of it is kept or none. Raises CatalogLocked, CatalogReadOnly, CatalogFull …"""
         self._require_writable()
+        if self._opened and not self._refused_at and self._opened != _identity(self.path):
+            # Another program has set the file aside, or somebody has deleted it: what is written there is lost.
+            raise self._renew()
         with self._translated():
             self._conn.execute("BEGIN IMMEDIATE")
             try:

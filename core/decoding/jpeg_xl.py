@@ -36,8 +36,8 @@ def decode_jpeg_xl(source: Source, view: View) -> Seen:
             if not image.jpeg:  # type: ignore[attr-defined]
                 # The codestream says how it is to be turned, and libjxl did so: EXIF is not to be asked again.
                 image.getexif()[ExifTags.Base.Orientation] = 1
-                if packet := next((data for kind, data in _boxes(content) if kind == b"xml "), None):
-                    image.info["xmp"] = packet
+            if packet := next((data for kind, data in _boxes(content) if kind == b"xml "), None):
+                image.info["xmp"] = packet
             image.format = "JPEG XL"
             return pictures.see(image, view)
 

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import numpy as np
+import psutil
 
 from core import (
     Ended,
@@ -229,6 +230,7 @@ def main(seconds: float = SECONDS, rows: int = ROWS) -> None:
             f"  meanwhile: {resorts[0] / seconds:.1f} re-sorts a second, {len(view.selected_ids()):,} rows selected, "
             f"{judged:,} scored, {'still ranking' if running else 'ranking over'}"
         )
+        print(f"  memory of this process: {psutil.Process().memory_info().rss / 2**20:.0f} MB (<= 300)")
         window.close()
 
 

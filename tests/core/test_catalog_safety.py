@@ -404,3 +404,23 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     with Catalog(path) as catalog:
         keep(catalog, range(300, FILES))
         assert check_what_is_known(catalog) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there an open file is neither renamed nor deleted")
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_is_written_after_another_program_replaced_the_file_is_kept(tmp_path: Path, deleted: bool) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    with Catalog(path) as ours:
+        if deleted:
+            for file in tmp_path.glob("catalog.sqlite3*"):
+                file.unlink()
+        else:
+            path.rename(tmp_path / "catalog-damaged-20260101-000000-0.sqlite3")
+            Catalog(path).close()
+        with pytest.raises(CatalogDamaged), ours.writing():
+            pass
+        assert ours.renewals == 1
+        with ours.writing():
+            ours.keep_listing("/photos", True, b"kept")
+    with Catalog(path) as again:
+        assert again.kept_listing("/photos", True) == b"kept"

@@ -167,6 +167,15 @@ def test_a_file_that_eats_memory_costs_its_worker_and_no_other(
         until(lambda: all(worker.memory_info().rss < 400 * 2**20 for worker in workers()))
 
 
+def test_workers_that_replace_others_are_watched_like_them(misbehaving: ModuleType, picture: str) -> None:
+    with DecodingPool(workers=2, time_limit=0.5, memory_limit=300 * 2**20) as pool:
+        for _ in range(2):
+            tasks = [pool._submit(function, picture, POLICY) for function in (misbehaving.hang, misbehaving.eat) * 2]
+            for task in tasks:
+                with pytest.raises((DecodingTimedOut, MemoryExceeded)):
+                    task._future.result(20)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the watch stops it")
 def test_memory_is_bounded_even_if_nobody_watches(
     misbehave: Callable[[str], None], picture: str, monkeypatch: pytest.MonkeyPatch

@@ -161,6 +161,24 @@ def test_a_jpeg_within_a_jpeg_xl_is_turned_once(tmp_path: Path, orientation: int
     assert_turned(path, orientation)
 
 
+@pytest.mark.parametrize("lossless_jpeg", [True, False])
+def test_a_caption_written_into_a_jpeg_xl_is_read(tmp_path: Path, lossless_jpeg: bool) -> None:
+    from pillow_jxl import JpegXLImagePlugin
+
+    assert JpegXLImagePlugin
+    disc().save(tmp_path / "a.jpg", quality=95)
+    path = tmp_path / "a.jxl"
+    with Image.open(tmp_path / "a.jpg") as image:
+        image.save(path, lossless_jpeg=lossless_jpeg, num_threads=1, use_container=True)
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title><rdf:Alt><rdf:li xml:lang="x-default">'
+        b"a lighthouse</rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    path.write_bytes(path.read_bytes() + struct.pack(">I4s", 8 + len(packet), b"xml ") + packet)
+    assert decode(str(path), ALL).text == "a lighthouse"
+
+
 def test_exif_does_not_turn_a_jpeg_xl_whose_codestream_says_how(tmp_path: Path) -> None:
     from pillow_jxl import JpegXLImagePlugin
 

@@ -218,6 +218,7 @@ def test_what_could_not_be_shown_while_it_was_away_is_asked_for_when_it_is_back(
 def scans(open_window: Open, engine: Any, qtbot: Any) -> MainWindow:
     """A folder of a PDF of three pages, a TIFF of two and a text."""
     window = open_window("/people/ada/Scans")
+    qtbot.waitUntil(lambda: window.session.listing is not None)  # the scan is asked for in the engine's thread
     names_ = ["deed.pdf", "fax.tif", "note.txt", "deed.pdf", "deed.pdf", "fax.tif"]
     engine.finds("/people/ada/Scans", names_, 0, pages=[0, 0, 0, 1, 2, 1])
     engine.happens(ScanFinished(6, 0.1))
