@@ -3,7 +3,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup run test lint check bench bench-gpu screenshots samples clean
+.PHONY: setup run test lint check bench bench-gpu fuzz screenshots samples clean
 
 setup: $(READY)
 
@@ -42,6 +42,10 @@ bench: $(READY)
 # On a machine with CUDA: random weights of the real shapes, so nothing is fetched.
 bench-gpu: $(READY)
 	@$(BIN)/python -m tests.bench.qwen --device cuda --shapes 2B 8B
+
+# Ten thousand broken files through the real engine; about a quarter of an hour.
+fuzz: $(READY)
+	@$(BIN)/python -m tests.fuzz.run --files 10000
 
 screenshots: $(READY)
 	@packaging/system_packages.sh test
