@@ -171,7 +171,7 @@ def test_another_budget_needs_no_other_weights_and_has_scores_of_its_own(own: En
     fast = JudgeChoice(MODEL, "cpu", "float32", Budget.FAST)
     full, quick = (scores_of(own.rank(Query("a"), listing, judge=judge), listing) for judge in (TINY, fast))
     assert full["large.png"] != quick["large.png"]
-    assert full["boat.txt"] == quick["boat.txt"]
+    assert full["boat.txt"] == pytest.approx(quick["boat.txt"], abs=1e-5)  # of other batches
     events = [event for event in own.rank(Query("a"), listing, judge=TINY) if isinstance(event, Scored)]
     assert [event.known for event in events] == [True]
 
