@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from core import errors
 from core.catalog import shares
 from core.catalog.checksums import feature_checksum, file_checksum, question_checksum, score_checksum
-from core.catalog.opening import is_damage, known_error, open_for_reading, open_for_writing, open_nothing
+from core.catalog.opening import is_damage, known_error, open_for_reading, open_for_writing, open_nothing, transaction
 from core.catalog.salvage import salvage
 from core.errors import (
     CatalogDamaged,
@@ -541,15 +541,8 @@ class Catalog:
         if self._opened and not self._refused_at and self._opened != _identity(self.path):
             # Another program has set the file aside, or somebody has deleted it: what is written there is lost.
             raise self._renew()
-        with self._translated():
-            self._conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._conn.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._conn.rollback()
-                raise
+        with self._translated(), transaction(self._conn):
+            yield
 
     def save_files(self, read: Sequence[FileRead], extractor: str) -> list[int]:
         """Keep what files taught; returns the content id of each. Call inside `writing()`.

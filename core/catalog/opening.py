@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -56,14 +58,21 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     if {migration.name for migration in migrations.applied(db)} - ours:
         raise CatalogNewer(path=str(path))
     if migrations.pending(db):
-        # Immediate, so that of two programs opening a new catalog one waits for the other.
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             migrations.apply(db)
-            connection.execute("COMMIT")
-        except BaseException:
-            db.rollback()
-            raise
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it is kept or none. Immediate, so that of two programs that would write one waits for the other."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.rollback()
+        raise
 
 
 def open_for_reading(path: Path, *, others_write: bool) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from core.catalog.opening import bring_up_to_date, is_damage, known_error, open_for_writing
+from core.catalog.opening import bring_up_to_date, is_damage, known_error, open_for_writing, transaction
 from core.catalog.schema import migrations
 from core.errors import BackupFailed, BackupNewer, BackupUnfit, CatalogError, CatalogNewer
 
@@ -63,14 +63,8 @@ class Upkeep:
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
         """One transaction, and a pause for others after it."""
-        self._conn.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._conn):
             yield
-            self._conn.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._conn.rollback()
-            raise
         time.sleep(PAUSE_SECONDS)
 
     # --- measuring and clearing ------------------------------------------------------------------
