@@ -835,6 +835,7 @@ def test_a_file_that_has_no_thumbnail_is_listed_with_its_reason(open_window: Ope
     qtbot.waitUntil(lambda: "1 can't be read" in said(window.judge_bar))
     qtbot.waitUntil(lambda: "2 files · 1 can't be read" in said(window))
     ask_words(window, "fox")
+    qtbot.waitUntil(lambda: bool(engine.asked(Rank)))
     engine.refuse({"fox.jpg": FileEmpty()})
     qtbot.waitUntil(lambda: "1 can't be scored" in said(window.judge_bar))
 
