@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.decoding import Preview, Raster, Thumbnail
+    from core.embedder import Qwen3VLEmbedder
     from core.engine import Engine
     from core.errors import MediaError, SemblanceError
     from core.jobs import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         BackUp,
         ClearStorage,
         Cost,
+        CountPrepared,
         Downloading,
         DownloadModel,
         EstimateCost,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
         ModelInfo,
         Models,
         Notice,
+        Preparation,
+        Prepare,
         Progress,
         Rank,
         Request,
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
         Scored,
         Settled,
         Stacked,
+        Staged,
         Storage,
         StoragePart,
         Subfolders,
@@ -91,6 +96,7 @@ __all__ = [
     "Changed",
     "ClearStorage",
     "Cost",
+    "CountPrepared",
     "DownloadModel",
     "Downloading",
     "Ended",
@@ -123,9 +129,12 @@ __all__ = [
     "ModelInfo",
     "Models",
     "Notice",
+    "Preparation",
+    "Prepare",
     "Preview",
     "Progress",
     "Query",
+    "Qwen3VLEmbedder",
     "Qwen3VLReranker",
     "Rank",
     "Raster",
@@ -142,6 +151,7 @@ __all__ = [
     "Settings",
     "Settled",
     "Stacked",
+    "Staged",
     "Storage",
     "StoragePart",
     "Subfolders",
@@ -168,6 +178,10 @@ _HOMES = {
         "BackedUp",
         "ClearStorage",
         "Cost",
+        "Staged",
+        "Prepare",
+        "Preparation",
+        "CountPrepared",
         "DownloadModel",
         "Downloading",
         "EstimateCost",
@@ -221,6 +235,7 @@ _HOMES = {
         "format_of",
     ),
     "core.query": ("Aspect", "Query", "Reference"),
+    "core.embedder": ("Qwen3VLEmbedder",),
     "core.reranker": ("Qwen3VLReranker",),
     "core.scorers": ("Budget", "Explanation", "JudgeChoice", "Understood", "Where", "WordMet"),
     "core.service": ("Ended", "EngineProcess"),

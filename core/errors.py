@@ -44,6 +44,11 @@
     │   ├── ModelFolderWrong  a folder without a model in it
     │   ├── ModelForbidden    its folder or a file of it may not be read
     │   ├── ModelNotReranker  a model of another kind
+    │   ├── ModelNotEmbedder  likewise, where an embedder is wanted
+    │   ├── FinderNotLoaded   told once: the built-in matcher finds in its place
+    │   ├── TooFewPrepared    told: the same, for it knows too little of the folder
+    │   ├── PreparedInPart    told: files that the finder does not know yet
+    │   ├── PreparedOtherwise told: what was prepared by another version is of no use
     │   ├── ModelIncomplete   one of its files is not there
     │   ├── ModelDamaged      one of its files is truncated or not what it should be
     │   ├── DeviceMissing     no such device in this machine
@@ -55,6 +60,11 @@
     │       ├── DownloadBroken
     │       ├── DownloadForbidden  HF_HUB_OFFLINE is set
     │       └── DownloadDiskFull
+    ├── EvaluationError       a dataset to evaluate by can't be used
+    │   ├── DatasetUnreadable no such file, or no JSON in it
+    │   ├── DatasetUnfit      JSON of another shape
+    │   ├── DatasetEmpty      no query in it
+    │   └── DatasetFileMissing    it names a file that is not in the folder
     ├── SettingsDamaged       the settings file can't be read
     ├── ListingUnknown        the engine does not hold that listing (it was restarted)
     └── EngineStopped         the engine's process ended; the job can be repeated
@@ -307,8 +317,8 @@ class ScorerUnknown(JudgeError):
     """data: name."""
 
     sentence = (
-        "There is no judge called {name}. Give builtin, 2B, 8B, auto, or the folder of a Qwen3-VL reranker; "
-        "“semblance models” lists them."
+        "There is no judge or finder called {name}. Give builtin, 2B, 8B, auto, SigLIP2, Embedding-2B, Embedding-8B, "
+        "or the folder of such a model; “semblance models” lists them."
     )
 
 
@@ -358,6 +368,45 @@ class ModelNotReranker(JudgeError):
     """data: path, found (which architecture, or what is missing)."""
 
     sentence = "The model in {path} is not a Qwen3-VL reranker ({found}). Choose one, or use 2B or 8B."
+
+
+class ModelNotEmbedder(JudgeError):
+    """data: path, found (which architecture, or what is missing)."""
+
+    sentence = (
+        "The model in {path} is not an embedder that can be used here ({found}). "
+        "Choose SigLIP2, Embedding-2B or Embedding-8B, or the folder of one."
+    )
+
+
+class FinderNotLoaded(JudgeError):
+    """data: name."""
+
+    sentence = "{name} is not loaded, so the built-in matcher finds in its place."
+
+
+class TooFewPrepared(JudgeError):
+    """data: prepared, total, name."""
+
+    sentence = (
+        "Of {total} files only {prepared} are prepared for {name}, so the built-in matcher finds in its place. "
+        "Prepare the folder first."
+    )
+
+
+class PreparedInPart(JudgeError):
+    """data: missing, total, name."""
+
+    sentence = "{missing} of {total} files are not prepared for {name} yet; they join the order one by one."
+
+
+class PreparedOtherwise(JudgeError):
+    """data: count, name."""
+
+    sentence = (
+        "{count} files were prepared by another model, or in another way. That is not mixed into the order: they are "
+        "prepared anew for {name}."
+    )
 
 
 class ModelIncomplete(JudgeError):
@@ -427,6 +476,40 @@ class DownloadDiskFull(DownloadError):
     """data: name, needed, available (both in GB), path."""
 
     sentence = "{name} needs {needed} GB in {path}, where {available} GB are free. Free some space and try again."
+
+
+class EvaluationError(SemblanceError):
+    """data: path."""
+
+    sentence = "The dataset {path} can't be used."
+
+
+class DatasetUnreadable(EvaluationError):
+    """data: path, detail (the system's or the parser's words)."""
+
+    sentence = "The dataset {path} can't be read as JSON ({detail}). Correct it, or give another file."
+
+
+class DatasetUnfit(EvaluationError):
+    """data: path, detail (where, and what is wrong there)."""
+
+    sentence = (
+        "The dataset {path} has neither the plain shape nor that of COCO captions ({detail}). "
+        "“semblance eval --help” shows both."
+    )
+
+
+class DatasetEmpty(EvaluationError):
+    sentence = "There is no query in the dataset {path}. Write some, each with the files that are relevant to it."
+
+
+class DatasetFileMissing(EvaluationError):
+    """data: path, file, folder."""
+
+    sentence = (
+        "The dataset {path} names {file}, which is not among the files of {folder}. "
+        "Correct the name, or say where the files are with --folder."
+    )
 
 
 class SettingsDamaged(SemblanceError):

@@ -22,6 +22,8 @@ from core.query import Query
 from core.scorers import Explanation, JudgeChoice, Understood
 
 BUILTIN = JudgeChoice()
+JUDGE_SECONDS = 20.0
+"""For how long a judge works at what was found, unless the person says otherwise."""
 
 # --- requests, by falling priority -------------------------------------------------------------------
 
@@ -40,6 +42,35 @@ class Rank:
     """Not 0: also leave thumbnails of this size in the cache while files are open."""
     live: bool = False
     """Go on when the listing changes, until cancelled."""
+    finder: JudgeChoice | None = None
+    """Find, then judge: who puts everything in order at once, so that the judge takes the most promising first. Then
+    Staged comes too, and Scored says which scores are the finder's. One that is not loaded is stood in for by the
+    built-in matcher. Has no effect for a judge that is quick itself."""
+    judge_seconds: float | None = None
+    """With a finder: for how long the judge may work; None: until all is judged."""
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Have an embedder, or the built-in matcher, learn what is to be known of every file. Rankings go first.
+
+    Events: Preparation, Failed, Notice, Settled. Raises JudgeNotLoaded.
+    """
+
+    priority: ClassVar[int] = 3
+    listing: Listing | str
+    finder: JudgeChoice
+    live: bool = False
+    """Go on as files come and change, until cancelled."""
+
+
+@dataclass(frozen=True)
+class CountPrepared:
+    """Say how much of a listing is prepared for a finder, loaded or not. Event: one Preparation."""
+
+    priority: ClassVar[int] = 2
+    listing: Listing | str
+    finder: JudgeChoice
 
 
 @dataclass(frozen=True)
@@ -99,6 +130,8 @@ class FindStacks:
 
     priority: ClassVar[int] = 2
     listing: Listing | str
+    finder: JudgeChoice | None = None
+    """Whose vectors tell near duplicates too, of files that are prepared for it."""
 
 
 @dataclass(frozen=True)
@@ -159,20 +192,25 @@ class EstimateCost:
 
 @dataclass(frozen=True)
 class LoadJudge:
-    """Load a judge's weights; another that was loaded is given back first. Events: Loading, then one JudgeLoaded.
+    """Load a reranker's or an embedder's weights. Events: Loading, then one JudgeLoaded.
 
-    Cancelled, it gives back what was loaded. Raises JudgeError.
+    One of each may be loaded; another of the same kind that was loaded is given back first. Cancelled, it gives back
+    what was loaded. Raises JudgeError.
     """
 
     priority: ClassVar[int] = 1
     judge: JudgeChoice
+    finder: bool = False
+    """Whether it is to find: then it must be an embedder, and a folder that doesn't say what it is counts as one."""
 
 
 @dataclass(frozen=True)
 class UnloadJudge:
-    """Give back the loaded judge's memory. No events; nothing happens if none is loaded."""
+    """Give back the memory of the loaded reranker, or embedder. No events; nothing happens if none is loaded."""
 
     priority: ClassVar[int] = 0
+    finder: bool = False
+    """The embedder's."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +274,8 @@ class Restore:
 
 Request = (
     Rank
+    | Prepare
+    | CountPrepared
     | MakeThumbnails
     | MakePreview
     | MakeFilmstrip
@@ -268,6 +308,9 @@ class Scored:
     scores: NDArray[np.float32]
     known: bool
     """Whether they come from the catalog."""
+    judged: bool = True
+    """False: found only. In a ranking with a finder such scores are on the judge's scale as far as that is known, and
+    are replaced as more is."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +330,44 @@ class Progress:
     rate: float
     """Files a second over the last seconds."""
     seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """How far a ranking with a finder is."""
+
+    finder: str
+    """The title of who finds."""
+    found: int
+    """Files that it has put in order."""
+    judged: int
+    """Files that the judge has scored, in this ranking or before."""
+    total: int
+    rate: float
+    """Files that the judge scores in a second; 0 while that is not known."""
+    judging: bool
+    """Whether the judge is at work; else its time is up, or nothing is left to judge."""
+    seconds_left: float | None
+    """Of the judge's time; None: it has as long as it takes."""
+    seconds_for_all: float | None
+    """What judging all the rest would take; None while that is not known."""
+    calibrated: bool
+    """Whether what is only found stands on the judge's scale; else it stands below all that is judged."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How much of a listing is prepared."""
+
+    prepared: int
+    total: int
+    failed: int
+    """Files that can't be prepared."""
+    rate: float = 0.0
+    """Files a second over the last seconds."""
+    seconds_left: float | None = None
+    waiting: bool = False
+    """Whether it waits for a ranking to end."""
 
 
 @dataclass(frozen=True)
@@ -344,7 +425,9 @@ class ModelInfo:
     """A model as the model panel and `semblance models` show it."""
 
     name: str
-    """What JudgeChoice.name says: 2B, 8B, or a folder."""
+    """What JudgeChoice.name says: 2B, 8B, Embedding-2B, Embedding-8B, SigLIP2, or a folder."""
+    finds: bool
+    """Whether it is an embedder, which finds, or judges by itself; else a reranker."""
     title: str
     """Qwen3-VL-Reranker-2B, or the folder's name."""
     folder: str
@@ -368,6 +451,8 @@ class Models:
     """The name that `auto` means here; empty if nothing that is here fits."""
     devices: tuple[tuple[str, str, int], ...]
     """(cuda | mps | cpu, its name, bytes of its memory that a model may use), best first."""
+    auto_finder: str = ""
+    """The name of the embedder to take here: of those that are here, else the one to fetch; empty if none fits."""
 
 
 @dataclass(frozen=True)
@@ -400,6 +485,8 @@ class JudgeLoaded:
     """In one line: what was chosen and why."""
     memory: int
     """Bytes that it takes on its device."""
+    finder: bool = False
+    """Whether it is an embedder."""
 
 
 @dataclass(frozen=True)
@@ -454,7 +541,7 @@ class Restored:
     """Scores that were not known here."""
 
 
-RankingEvent = Scored | Failed | Progress | Notice | Settled | Understood
+RankingEvent = Scored | Failed | Progress | Staged | Notice | Settled | Understood
 StorageEvent = Storage | BackedUp | Restored
 ModelEvent = Models | Cost | Loading | JudgeLoaded | Downloading | Verifying
 
@@ -468,6 +555,7 @@ Event = (
     | Away
     | ScanFinished
     | Stacked
+    | Preparation
     | ThumbnailMade
     | Preview
     | list[Raster]
@@ -522,23 +610,34 @@ class Jobs(ABC):
         return listing
 
     def rank(
-        self, query: Query, listing: Listing, *, judge: JudgeChoice = BUILTIN, thumbnail_pixels: int = 0
+        self,
+        query: Query,
+        listing: Listing,
+        *,
+        judge: JudgeChoice = BUILTIN,
+        thumbnail_pixels: int = 0,
+        finder: JudgeChoice | None = None,
+        judge_seconds: float | None = None,
     ) -> Iterator[Event]:
-        return self.run(Rank(query, listing, judge, thumbnail_pixels))
+        return self.run(Rank(query, listing, judge, thumbnail_pixels, finder=finder, judge_seconds=judge_seconds))
 
-    def stacks(self, listing: Listing) -> NDArray[np.int32]:
+    def prepare(self, listing: Listing, finder: JudgeChoice) -> Iterator[Event]:
+        """Have a finder learn every file of the listing; how far it is."""
+        return self.run(Prepare(listing, finder))
+
+    def stacks(self, listing: Listing, *, finder: JudgeChoice | None = None) -> NDArray[np.int32]:
         """By row, the first row that shows the same, or nearly (see Stacked)."""
-        return _only(self.run(FindStacks(listing)), Stacked).stacks
+        return _only(self.run(FindStacks(listing, finder)), Stacked).stacks
 
     def explain(self, query: Query, listing: Listing, row: int, *, judge: JudgeChoice = BUILTIN) -> Explanation | None:
         return next((e for e in self.run(Explain(query, listing, row, judge)) if isinstance(e, Explanation)), None)
 
-    def load(self, judge: JudgeChoice) -> Iterator[Event]:
-        """Load a judge's weights; how far it is, then one JudgeLoaded."""
-        return self.run(LoadJudge(judge))
+    def load(self, judge: JudgeChoice, *, finder: bool = False) -> Iterator[Event]:
+        """Load a judge's weights, or a finder's; how far it is, then one JudgeLoaded."""
+        return self.run(LoadJudge(judge, finder))
 
-    def unload(self) -> None:
-        for _ in self.run(UnloadJudge()):
+    def unload(self, *, finder: bool = False) -> None:
+        for _ in self.run(UnloadJudge(finder)):
             pass
 
     def thumbnails(self, listing: Listing, rows: Sequence[int], pixels: int) -> Iterator[Event]:

@@ -20,17 +20,30 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from core.errors import EngineStopped, SemblanceError
-from core.jobs import Adopt, Event, Explain, FindStacks, Jobs, MakeThumbnails, Rank, Request, Scan, ScanStarted
+from core.jobs import (
+    Adopt,
+    CountPrepared,
+    Event,
+    Explain,
+    FindStacks,
+    Jobs,
+    MakeThumbnails,
+    Prepare,
+    Rank,
+    Request,
+    Scan,
+    ScanStarted,
+)
 from core.media import Listing
 
 if TYPE_CHECKING:
     from core.engine import Engine
 
-SLICE_SECONDS = (0.04, 0.02, 0.01)
+SLICE_SECONDS = (0.04, 0.02, 0.01, 0.005)
 """How long a job is stepped, by its priority, before the next has its turn. Every job has one in each round."""
 RESTARTS, RESTART_SECONDS = 5, 60.0
 """More unexpected ends than this in this time: it is not restarted again."""
-_ON_LISTINGS = (Rank, MakeThumbnails, Explain, FindStacks, Scan)
+_ON_LISTINGS = (Rank, Prepare, CountPrepared, MakeThumbnails, Explain, FindStacks, Scan)
 
 
 # --- messages ----------------------------------------------------------------------------------------

@@ -469,17 +469,10 @@ class Catalog:
                        WHERE scorer = ? AND query = ? AND length(evidence) = ? AND content """
         found: list[tuple[str, str, str]] = []
         if numbers is not None:
-            begins = np.flatnonzero(np.diff(contents, prepend=-WIDE_GAP) >= WIDE_GAP)
-            runs = np.split(contents, begins[1:])
             keys = [*numbers, columns * np.dtype(np.float32).itemsize]
-            single = np.concatenate([np.empty(0, np.int64), *(run for run in runs if len(run) < LONG_RUN)])
             with self._translated():
-                for run in runs:
-                    if len(run) >= LONG_RUN:
-                        found += self._conn.execute(f"{statement} BETWEEN ? AND ?", [*keys, int(run[0]), int(run[-1])])
-                if len(single):
-                    listed = json.dumps(single.tolist())
-                    found += self._conn.execute(f"{statement} IN (SELECT value FROM json_each(?))", [*keys, listed])
+                for where, more in _among(contents):
+                    found += self._conn.execute(statement + where, [*keys, *more])
         parts = list(zip(*(part for part in found if part[0]), strict=True)) or [(), (), ()]
         ids, scores = _numbers(",".join(parts[0]), np.int64), _numbers(",".join(parts[1]), np.float64)
         evidence = np.frombuffer(bytes.fromhex("".join(parts[2])), np.float32)
@@ -496,6 +489,47 @@ class Catalog:
                     [extractor, _json(contents)],
                 ).fetchall()
             )
+
+    def features_in_bulk(self, extractor: str, contents: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[bytes]]:
+        """The kept features of many contents: the ids of those that have some, and the features in the same order.
+
+        Ids that lie together are read as one range: 100,000 features of a kilobyte in 0.15 s.
+        """
+        wanted = np.unique(contents)
+        statement = """SELECT content, data FROM features
+                       WHERE extractor = (SELECT id FROM extractors WHERE identity = ?) AND content """
+        rows: list[tuple[int, bytes]] = []
+        with self._translated():
+            for where, more in _among(wanted):
+                rows += self._conn.execute(statement + where, [extractor, *more])
+        ids = np.fromiter((content for content, _ in rows), np.int64, len(rows))
+        asked = np.isin(ids, wanted)
+        return ids[asked], [data for (_, data), each in zip(rows, asked.tolist(), strict=True) if each]
+
+    def give_back(self) -> None:
+        """Let go of the pages in memory: after much was read once, they are of no use."""
+        with self._translated():
+            self._conn.execute("PRAGMA shrink_memory")
+
+    def have_features(self, extractor: str, contents: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these contents have features of this extractor."""
+        return self._have_features("identity = ?", [extractor], contents)
+
+    def have_features_of_others(self, extractor: str, family: str, contents: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these contents have features of an extractor whose identity begins with `family`, but isn't this
+        one: the same model in another version, or run otherwise."""
+        condition = "identity != ? AND substr(identity, 1, ?) = ?"
+        return self._have_features(condition, [extractor, len(family), family], contents)
+
+    def _have_features(self, condition: str, keys: list[object], contents: NDArray[np.int64]) -> NDArray[np.bool_]:
+        statement = f"""SELECT group_concat(content) FROM features
+                        WHERE extractor IN (SELECT id FROM extractors WHERE {condition}) AND content """
+        found = [np.empty(0, np.int64)]
+        with self._translated():
+            for where, more in _among(np.unique(contents)):
+                (joined,) = self._conn.execute(statement + where, [*keys, *more]).fetchone()
+                found.append(_numbers(joined, np.int64))
+        return np.isin(contents, np.concatenate(found))
 
     def details(self, extractor: str, contents: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
         """The kept features of these contents with their details, by content id."""
@@ -703,6 +737,19 @@ class _KeptFiles:
 def _numbers(joined: str | None, kind: type[Number]) -> NDArray[Number]:
     """Numbers with commas between them."""
     return np.fromstring(joined, kind, sep=",") if joined else np.empty(0, kind)
+
+
+def _among(contents: NDArray[np.int64]) -> Iterator[tuple[str, list[object]]]:
+    """What stands behind a column to find these contents, in rising order, and the values for it. May find others that
+    lie between them."""
+    begins = np.flatnonzero(np.diff(contents, prepend=-WIDE_GAP) >= WIDE_GAP)
+    runs = np.split(contents, begins[1:])
+    for run in runs:
+        if len(run) >= LONG_RUN:
+            yield "BETWEEN ? AND ?", [int(run[0]), int(run[-1])]
+    single = np.concatenate([np.empty(0, np.int64), *(run for run in runs if len(run) < LONG_RUN)])
+    if len(single):
+        yield "IN (SELECT value FROM json_each(?))", [json.dumps(single.tolist())]
 
 
 def _json(numbers: Iterable[int]) -> str:

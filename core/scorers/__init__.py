@@ -59,12 +59,16 @@ class Budget(StrEnum):
         return {"fast": 256, "balanced": 640, "full": 1800}[self]
 
 
+VECTOR_NUMBERS = 1024
+
+
 @dataclass(frozen=True)
 class JudgeChoice:
-    """Which judge, and how it should run. The words are those of the command line."""
+    """Which judge, or finder, and how it should run. The words are those of the command line."""
 
     name: str = "builtin"
-    """builtin, 2B, 8B, auto (the best model that is here and fits), or the folder of a Qwen3-VL reranker."""
+    """builtin; a reranker: 2B, 8B, auto (the best that is here and fits); an embedder: Embedding-2B, Embedding-8B,
+    SigLIP2; or the folder of one."""
     device: str = "auto"
     """auto, cuda (or cuda:1), mps, cpu."""
     precision: str = "auto"
@@ -74,6 +78,8 @@ class JudgeChoice:
     """Pixels of a picture in place of the budget; 0: by the budget."""
     fps: float = 0.0
     """Frames a second of a clip; 0: one."""
+    numbers: int = VECTOR_NUMBERS
+    """Of an embedder: how many numbers of a vector are kept, at most, where its model offers shorter ones."""
 
     @property
     def is_builtin(self) -> bool:
@@ -158,6 +164,8 @@ class Verdicts:
     """By index: why there is no score."""
     forgotten: Sequence[int] = ()
     """Indices of documents that were given by fingerprint and are no longer remembered."""
+    features: Mapping[int, Feature] = field(default_factory=dict)
+    """By index: what an encoder keeps of the document, in place of a score (NaN); none where there is a reason."""
 
 
 class Question(Protocol):
@@ -220,6 +228,9 @@ class Scorer(Protocol[OwnShelf]):
     pixels: PixelPolicy
     extractor: str
     """Names the features it keeps and their version; empty for a judge that keeps none."""
+    encodes: bool
+    """Whether its features are made by `encode`, in a thread beside the pipeline, and not by `extract` in a worker.
+    Then its scores are quicker made from them than looked up, and are not kept."""
 
     reads_pixels_alone: bool
     """Whether a score of a picture or clip depends on nothing in its file but the pixels: then it outlives a rating or
@@ -238,6 +249,23 @@ class Scorer(Protocol[OwnShelf]):
         """What this judge keeps of a document. Called in the worker that decoded it."""
         ...
 
+    def encode(self, documents: Sequence[Document], stopped: Callable[[], bool]) -> Iterator[Verdicts]:
+        """What a judge that `encodes` keeps of decoded documents, some at a time, in an order of its own.
+
+        Called in a thread, one at a time. Ends early, soon after `stopped` says so. Raises JudgeError.
+        """
+        ...
+
+    def encode_query(
+        self, query: Query, references: Sequence[Document], stopped: Callable[[], bool]
+    ) -> QuickQuestion[OwnShelf]:
+        """`ask` of a judge that `encodes`, which takes its time: called in a thread. Raises JudgeError."""
+        ...
+
+    def asks_by_features(self, query: Query) -> bool:
+        """Whether the features of the query's references are all it needs of them, where they are kept."""
+        ...
+
     def shelf(self) -> OwnShelf:
         """An empty one."""
         ...
@@ -248,10 +276,25 @@ class Scorer(Protocol[OwnShelf]):
         ...
 
 
-class KeepsNoFeatures:
+class EncodesNothing:
+    """What a judge whose features workers make, or that keeps none, has of one that `encodes`."""
+
+    encodes = False
+
+    def encode(self, documents: Sequence[Document], stopped: Callable[[], bool]) -> Iterator[Verdicts]:
+        raise NotImplementedError
+
+    def encode_query(self, query: Query, references: Sequence[Document], stopped: Callable[[], bool]) -> Any:
+        raise NotImplementedError
+
+
+class KeepsNoFeatures(EncodesNothing):
     """What a judge that keeps no features has of a judge's methods; the pipeline asks for none of them."""
 
     extractor = ""
+
+    def asks_by_features(self, query: Query) -> bool:
+        return False
 
     def extract(self, decoded: Decoded) -> Feature:
         raise NotImplementedError

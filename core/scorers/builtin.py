@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from core.errors import NothingToGoOn, SemblanceError
 from core.media import Decoded, PixelPolicy
 from core.query import Aspect, Query
-from core.scorers import Document, Evidence, Explanation, Feature, IsQuick, Scores, Understood, Where, WordMet
+from core.scorers import (
+    Document,
+    EncodesNothing,
+    Evidence,
+    Explanation,
+    Feature,
+    IsQuick,
+    Scores,
+    Understood,
+    Where,
+    WordMet,
+)
 from core.scorers.features import FRAMES, Batch, Library, feature_of, points_of
 from core.scorers.features import VERSION as FEATURES_VERSION
 from core.scorers.look_words import looks_in
@@ -158,7 +169,7 @@ def _together(values: Sequence[Floats]) -> Floats:
 # --- the judge ---------------------------------------------------------------------------------------
 
 
-class BuiltinMatcher(IsQuick):
+class BuiltinMatcher(IsQuick, EncodesNothing):
     """Judges looks and words, not meaning: at once, on any machine."""
 
     title = "Built-in matcher: looks and words, not meaning"
@@ -175,6 +186,9 @@ class BuiltinMatcher(IsQuick):
 
     def shelf(self) -> Library:
         return Library()
+
+    def asks_by_features(self, query: Query) -> bool:
+        return True
 
     def ask(self, query: Query, references: Sequence[Document]) -> BuiltinQuestion:
         """The query made ready; a reference counts by its look alone."""

@@ -22,6 +22,7 @@ PARTS = (
     "look_words",
     "words",
     "matcher_speed",
+    "finding",
     "listing",
     "reopening",
     "catalog",
@@ -32,6 +33,7 @@ PARTS = (
     "jpeg_decoding",
     "thumbnails",
     "qwen",
+    "encoding",
 )
 
 

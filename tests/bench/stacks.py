@@ -15,11 +15,15 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from core.decoding import decode
 from core.decoding.identity.likeness import LIKENESS_BYTES, likeness_of, near
 from core.media import Kind, PixelPolicy, format_of
-from core.stacks import find_stacks
+from core.scorers.vectors import VectorShelf, pack, shorten
+from core.stacks import Vectors, find_stacks
 from tests.bench.photographs import Frame, distractors, judged, photographs
 
 DRAWN = 1500
 LIBRARIES = (100_000, 1_000_000)
+NUMBERS, ENCODED = 1024, ((80_000, 0.0), (80_000, 0.5), (80_000, 0.75), (800_000, 0.5))
+"""How many vectors of different pictures, and the cosine that every two of them have at least."""
+ALIKE, COPIED = 0.98, (0.982, 0.985, 0.99, 0.995, 0.999)
 SAMPLES = Path(__file__).parents[2] / "resources" / "samples"
 WORDS = [
     "harbour",
@@ -242,6 +246,44 @@ def timed(title: str, likenesses: NDArray[np.uint8]) -> None:
     print(f"  {len(contents):,} files, {title}: {taken:.2f} s, {folded:,} folded")
 
 
+def encoded(count: int, common: float, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Vectors as of different pictures, of which every two have the cosine `common` at least, and copies of a fifth of
+    them with cosines from ALIKE to 0.999; and of which each is a copy."""
+    falloff = np.arange(1, NUMBERS + 1, dtype=np.float32) ** np.float32(-0.4)
+    shared = shorten(rng.standard_normal((1, NUMBERS), np.float32), NUMBERS)
+    table = rng.standard_normal((count, NUMBERS), np.float32)
+    for at in range(0, count, 2**14):
+        part = table[at : at + 2**14]
+        part[:] = shorten(part * falloff, NUMBERS) * np.float32(np.sqrt(1 - common)) + np.float32(common**0.5) * shared
+        part[:] = shorten(part, NUMBERS)
+    originals = rng.choice(count, count // 5, replace=False)
+    copies = table[originals]
+    cosines = np.resize(COPIED, (len(copies), 1)).astype(np.float32)
+    for at in range(0, len(copies), 2**14):
+        part, cosine = copies[at : at + 2**14], cosines[at : at + 2**14]
+        aside = rng.standard_normal(part.shape, np.float32) * falloff
+        aside = shorten(aside - np.vecdot(aside, part)[:, None] * part, NUMBERS)
+        part[:] = cosine * part + np.sqrt(1 - cosine**2) * aside
+    return np.concatenate([table, copies]), originals
+
+
+def timed_by_vectors(count: int, common: float, rng: np.random.Generator) -> None:
+    table, originals = encoded(count, common, rng)
+    shelf, rows = VectorShelf(NUMBERS), np.arange(len(table))
+    for at in range(0, len(table), 2**14):
+        shelf.add(pack(table[at : at + 2**14]))
+    del table
+    began = time.perf_counter()
+    stacks = find_stacks(rows + 1, {}, np.zeros(len(rows), np.uint8), Vectors(shelf, rows, ALIKE))
+    taken = time.perf_counter() - began
+    found = stacks[count:] == originals
+    shares = ", ".join(f"{cosine} {found[at :: len(COPIED)].mean():.3f}" for at, cosine in enumerate(COPIED))
+    wrong = int((stacks[:count] != np.arange(count)).sum())
+    print(
+        f"  {len(rows):,} vectors, cosine {common} of any two: {taken:.1f} s, {wrong} wrong; found of copies: {shares}"
+    )
+
+
 def main(drawn: int = DRAWN) -> None:
     originals = [*photographs().values(), *samples()]
     print(f"near duplicates: {len(originals)} photographs and samples, {LIKENESS_BYTES} bytes each")
@@ -256,6 +298,8 @@ def main(drawn: int = DRAWN) -> None:
         timed("a fifth of them copies", library(count, 0.2, rng))
         one = library(1, 0, rng)
         timed("all of one picture", np.clip(one + rng.normal(0, 1, (count, LIKENESS_BYTES)), 0, 255).astype(np.uint8))
+    for count, common in ENCODED:
+        timed_by_vectors(count, common, rng)
 
 
 if __name__ == "__main__":

@@ -502,3 +502,27 @@ def test_a_file_that_changed_this_moment_is_read_again(
     with catalog.writing():
         catalog.save_files([page_read(listing, 0)], "")
     assert catalog.resolve(listing, 0, 1, decoding=1)[0].tolist() == contents
+
+
+def test_features_are_read_in_bulk_of_those_that_are_asked_for_alone(catalog: Catalog) -> None:
+    ours = [
+        FileRead("/pictures", f"{n}.png", n, 10**18 + n, b"%016d" % n, Kind.IMAGE, Facts(), b"vector %d" % n)
+        for n in range(60)
+    ]
+    with catalog.writing():
+        contents = np.array(catalog.save_files(ours, ""))
+        catalog.save_files([file for file in ours if file.size % 5], "model v2; a")
+        catalog.save_files(ours[:3], "model v2; b")
+        catalog.save_files(ours[10:12], "model v1; a")
+    shuffled = np.random.default_rng(0).permutation(contents)
+    for asked in (contents, shuffled, contents[::3], contents[:1], contents[[7, 7, 9]], np.append(contents, [0, 999])):
+        ids, features = catalog.features_in_bulk("model v2; a", asked)
+        expected = catalog.features("model v2; a", asked.tolist())
+        assert dict(zip(ids.tolist(), features, strict=True)) == expected
+        assert len(ids) == len(expected)
+        assert catalog.have_features("model v2; a", asked).tolist() == [content in expected for content in asked]
+    assert catalog.features_in_bulk("model v3", contents)[1] == []
+    assert catalog.have_features("model v2; a", np.empty(0, np.int64)).shape == (0,)
+    others = catalog.have_features_of_others("model v2; a", "model v2;", contents)
+    assert np.flatnonzero(others).tolist() == [0, 1, 2]
+    assert catalog.have_features_of_others("model v2; b", "model ", contents).sum() == 49

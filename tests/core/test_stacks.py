@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from core.decoding import decode
 from core.decoding.identity.likeness import LIKENESS_BYTES, keys, likeness_of, near
 from core.media import Kind, PixelPolicy, format_of
-from core.stacks import find_stacks
+from core.scorers.vectors import VectorShelf, pack, shorten
+from core.stacks import Vectors, find_stacks
 from tests.bench.photographs import Frame, distractors, judged, photographs
 
 SAMPLES = Path(__file__).parents[2] / "resources" / "samples"
@@ -219,3 +221,100 @@ def test_every_picture_has_its_own_key_among_those_of_its_copies() -> None:
     own, pictures, every = keys(table)
     assert all(own[row] in every[pictures == row] for row in range(50))
     assert len(set(own.tolist())) > 45
+
+
+# --- by vectors --------------------------------------------------------------------------------------
+
+ALIKE = 0.97
+
+
+def directions(count: int, seed: int = 0, common: float = 0.0, numbers: int = 128) -> NDArray[np.float32]:
+    """Vectors of length 1, of which every two have this cosine by what is common to all."""
+    rng = np.random.default_rng(seed)
+    own, shared = (rng.normal(size=(rows, numbers)).astype(np.float32) for rows in (count, 1))
+    return shorten(np.sqrt(1 - common) * shorten(own, numbers) + np.sqrt(common) * shorten(shared, numbers), numbers)
+
+
+def turned(vectors: NDArray[np.float32], cosine: float, seed: int = 1) -> NDArray[np.float32]:
+    """Vectors that have this cosine with these."""
+    aside = np.random.default_rng(seed).normal(size=vectors.shape).astype(np.float32)
+    aside = shorten(aside - (aside * vectors).sum(axis=1, keepdims=True) * vectors, vectors.shape[1])
+    return np.asarray(cosine * vectors + np.sqrt(1 - cosine**2) * aside, np.float32)
+
+
+def shelved(vectors: NDArray[np.float32], rows: list[int] | None = None, alike: float = ALIKE) -> Vectors:
+    shelf = VectorShelf(vectors.shape[1])
+    shelf.add(pack(vectors))
+    return Vectors(shelf, np.arange(len(vectors)) if rows is None else np.array(rows, np.int64), alike)
+
+
+def by_vectors(vectors: Vectors, kind: Kind = Kind.IMAGE) -> list[int]:
+    count = len(vectors.rows)
+    return list(map(int, find_stacks(np.arange(1, count + 1), {}, np.full(count, kind, np.uint8), vectors)))
+
+
+@pytest.mark.parametrize("common", [0, 0.5, 0.8])
+def test_near_duplicates_by_vectors_fold_and_nothing_else_does(common: float) -> None:
+    originals = directions(1500, common=common)
+    near, apart = turned(originals[:200], 0.99), turned(originals[200:400], ALIKE - 0.02)
+    stacks = np.array(by_vectors(shelved(np.concatenate([originals, near, apart]))))
+    assert np.mean(stacks[1500:1700] == np.arange(200)) > 0.95
+    assert (stacks[:1500] == np.arange(1500)).all()
+    assert (stacks[1700:] == np.arange(1700, 1900)).all()
+
+
+def test_a_folder_of_one_picture_is_one_stack() -> None:
+    assert set(by_vectors(shelved(turned(np.repeat(directions(1), 5000, axis=0), 0.995)))) == {0}
+
+
+@pytest.mark.parametrize("kind", [Kind.VIDEO, Kind.TEXT])
+def test_only_pictures_are_compared_by_their_vectors(kind: Kind) -> None:
+    vectors = shelved(np.repeat(directions(1), 3, axis=0))
+    assert by_vectors(vectors) == [0, 0, 0]
+    assert by_vectors(vectors, kind) == [0, 1, 2]
+
+
+def test_what_has_no_vector_stands_alone() -> None:
+    vectors = np.repeat(directions(1), 4, axis=0)
+    vectors[1] = np.nan
+    assert by_vectors(shelved(vectors, [0, 1, -1, 2, 3])) == [0, 1, 2, 0, 0]
+    assert by_vectors(shelved(np.full((3, 128), np.nan, np.float32))) == [0, 1, 2]
+
+
+def test_vectors_join_what_content_pixels_and_likeness_have_joined() -> None:
+    likenesses = [likeness(seed).tobytes() for seed in (1, 2)]
+    identities = {1: (b"x", likenesses[0]), 2: (b"", likenesses[0]), 3: (b"", likenesses[1]), 4: (b"z", b"")}
+    identities |= {5: (b"z", b""), 6: (b"", likenesses[1])}
+    # 2 is like 1, 6 like 3; 5 has the pixels of 4; the vectors of 1 and 4 are near.
+    contents = np.array([3, 1, 2, 4, 5, 5, 6], np.int64)
+    first, other, third = directions(3)
+    near = turned(first[None], 0.99)[0]
+    vectors = shelved(np.stack([third, first, other, near, other, other, third]))
+    kinds = np.zeros(7, np.uint8)
+    assert find_stacks(contents, identities, kinds).tolist() == [0, 1, 1, 3, 3, 3, 0]
+    assert find_stacks(contents, identities, kinds, vectors).tolist() == [0, 1, 1, 1, 1, 1, 0]
+
+
+def test_small_steps_of_vectors_do_not_join_what_differs() -> None:
+    first, last = directions(2)
+    steps = shorten(np.stack([first + (last - first) * part for part in np.linspace(0, 1, 60)]), 128)
+    vectors = shelved(steps)
+    stacks = np.array(by_vectors(vectors))
+    assert stacks[1] == 0
+    assert len(set(stacks.tolist())) > 3
+    assert (vectors.shelf.cosines_between(np.arange(60), stacks) >= ALIKE).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([1.0, 0.99, 0.975, 0.96, 0.9])), max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_stacks_by_vectors_are_led_by_leaders_near_to_their_members(drawn: list[tuple[int, float]]) -> None:
+    pictures = directions(5, common=0.5)
+    rows = [turned(pictures[which : which + 1], cosine, seed)[0] for seed, (which, cosine) in enumerate(drawn)]
+    vectors = shelved(np.array(rows, np.float32).reshape(-1, 128))
+    stacks = np.array(by_vectors(vectors), np.int64)
+    assert (stacks[stacks] == stacks).all()
+    assert (stacks <= np.arange(len(drawn))).all()
+    assert (vectors.shelf.cosines_between(np.arange(len(drawn)), stacks) >= ALIKE).all()
+    # The same vector is always in the same stack.
+    for first, second in itertools.combinations(np.flatnonzero([cosine == 1 for _, cosine in drawn]).tolist(), 2):
+        assert (drawn[first][0] == drawn[second][0]) <= (stacks[first] == stacks[second])
