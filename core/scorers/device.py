@@ -111,15 +111,27 @@ def _layer(dtype: torch.dtype, device: str) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that could be had on a device, with what torch holds there unused or used: a process holds one model."""
+    """Bytes that could be had on a device, with what torch holds there unused."""
     match device.type:
         case "cuda":
-            return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+            unused = torch.cuda.memory_reserved(device) - taken_memory(device)
+            return int(torch.cuda.mem_get_info(device)[0]) + unused
         case "mps":
             # What the system can spare for the GPU, which shares its memory with everything else.
-            return int(torch.mps.recommended_max_memory())
+            return max(0, int(torch.mps.recommended_max_memory()) - taken_memory(device))
         case _:
             return max(0, min([_free_host_memory(), *left_by_limits()]))
+
+
+def taken_memory(device: torch.device) -> int:
+    """Bytes of a GPU that this process uses; 0 of main memory, where the system counts them."""
+    match device.type:
+        case "cuda":
+            return int(torch.cuda.memory_allocated(device))
+        case "mps":
+            return int(torch.mps.current_allocated_memory())
+        case _:
+            return 0
 
 
 def give_back(device: torch.device) -> None:

@@ -1,6 +1,8 @@
-"""Which pairs are computed together, what is kept between them, and what happens when memory runs out.
+"""Which prompts are computed together, what is kept between them, and what happens when memory runs out.
 
-- Pairs that begin alike (the question) share the keys and values of their beginning, computed once and kept for the
+Whether a logit is wanted of each (a reranker) or a vector (an embedder), all of it is the same.
+
+- Prompts that begin alike (the question) share the keys and values of their beginning, computed once and kept for the
   last questions.
 - The others are sorted by length and taken in batches of so many tokens that one takes a fraction of a second and
   fits in memory.
@@ -8,7 +10,7 @@
   the language model.
 - Out of memory, the kept features go first; then batches become half as large, and stay so.
 
-No score depends on what else is in a batch but for rounding (1e-6 in float32).
+No result depends on what else is in a batch but for rounding (1e-6 in float32).
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from core.scorers.qwen_network import Stopped as Stopped
 from core.scorers.qwen_prompt import Prompt
 
 T = TypeVar("T")
+
+Results = NDArray[np.float32]
 
 NO_MEMORY = "not enough memory for it"
 NOT_A_NUMBER = "its numbers grow beyond what can be computed with"
@@ -69,10 +73,12 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Input:
+    """A prompt with what it shows."""
+
     prompt: Prompt
     visions: tuple[Seen, ...]
-    """The query's, then the document's: what the spans' `vision` counts through."""
+    """What the spans' `vision` counts through: the query's, then the document's."""
 
 
 @dataclass
@@ -85,7 +91,7 @@ class Timings:
 
 
 class Forward:
-    """Logits of pairs, with what one network keeps between calls. For one thread at a time."""
+    """What a network makes of prompts, with what it keeps between calls. For one thread at a time."""
 
     def __init__(
         self,
@@ -102,7 +108,7 @@ class Forward:
         self._network = network
         self._device = network.device
         self.reasons: dict[int, str] = {}
-        """Why a pair of the latest call has no logit, by its index."""
+        """Why an input of the latest call has no result, by its index."""
         self.timings = Timings()
         self._timed = timed
         self._ahead = self._device.type == "cuda"
@@ -111,6 +117,11 @@ class Forward:
         self._features = _Features(int(free * share) if kept_bytes is None else kept_bytes)
         self._prefixes: list[_Prefix] = []
         self._pace = _Pace(self._device.type, network.shape, network.dtype, free, token_budget)
+
+    @property
+    def hidden(self) -> int:
+        """Numbers of a vector."""
+        return self._network.shape.hidden
 
     @property
     def batch_tokens(self) -> int:
@@ -135,14 +146,26 @@ class Forward:
     # --- a call ----------------------------------------------------------------------------------
 
     def logits(
-        self, pairs: Sequence[Pair], stopped: Callable[[], bool] = lambda: False
-    ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """Yields (indices into pairs, their logits) batch by batch, the longest first. sigmoid(logit) is the score.
+        self, inputs: Sequence[Input], stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[list[int], Results]]:
+        """Yields (indices into inputs, their logits (n,)) by batches, the longest first. sigmoid(logit) is the score.
 
         NaN where there is none; `reasons` says why. `stopped` is asked between layers. Raises Stopped.
         """
+        return self._results(inputs, self._network.logits, stopped)
+
+    def vectors(
+        self, inputs: Sequence[Input], stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[list[int], Results]]:
+        """The same for vectors (n, hidden) of length 1; a row of NaN where there is none."""
+        return self._results(inputs, self._network.vectors, stopped)
+
+    def _results(
+        self, inputs: Sequence[Input], read: Callable[[Tensor], Tensor], stopped: Callable[[], bool]
+    ) -> Iterator[tuple[list[int], Results]]:
+        """`read`: (n, hidden) last states -> (n, ...) what is wanted of them."""
         self.reasons = {}
-        call = _Call(pairs, self._features, stopped)
+        call = _Call(inputs, read, self._features, stopped)
         waiting: _Launched | None = None
         try:
             for launched in self._launch_all(call):
@@ -162,16 +185,20 @@ class Forward:
             todo = group.longest_first()
             relief = _Relief()
             while todo:
-                batch = todo[: self._pace.fitting(len(call.pairs[todo[0]].prompt.ids), group.prefix)]
+                batch = todo[: self._pace.fitting(len(call.inputs[todo[0]].prompt.ids), group.prefix)]
                 launched = self._attempt(partial(self._launch, call, group, batch))
                 if launched is None and self._make_room(call, group, batch, relief):
                     continue
                 if launched is None:
                     self.reasons[batch[0]] = NO_MEMORY
-                    launched = _Launched(batch, torch.full((1,), torch.nan), 0, _Clock(self._device))
+                    launched = _Launched(batch, self._nothing(call), 0, _Clock(self._device))
                 todo = todo[len(batch) :]
                 relief = _Relief()
                 yield launched
+
+    def _nothing(self, call: _Call) -> Tensor:
+        """The result of one input that has none."""
+        return call.read(torch.full((1, self._network.shape.hidden), torch.nan, device=self._device))
 
     def _attempt(self, work: Callable[[], T]) -> T | None:
         """What `work` gives, or None if there was no memory for it."""
@@ -193,7 +220,7 @@ class Forward:
             if self._features.shrink():
                 return True
         if len(batch) > 1:
-            longest = len(call.pairs[batch[0]].prompt.ids)
+            longest = len(call.inputs[batch[0]].prompt.ids)
             self._pace.halve(self._pace.cost(len(batch), longest, group.prefix))
             return True
         if not relief.prefixes:
@@ -202,80 +229,80 @@ class Forward:
             return True
         return False
 
-    def _delivered(self, call: _Call, launched: _Launched) -> NDArray[np.float32]:
-        logits = self._read_out(launched)
+    def _delivered(self, call: _Call, launched: _Launched) -> Results:
+        results = self._read_out(launched)
         if launched.tokens:
             self._pace.took(launched.tokens, launched.clock.seconds())
-        for place in np.flatnonzero(~np.isfinite(logits)):
+        for place in np.flatnonzero(~_sound(results)):
             index = launched.batch[place]
             if index not in self.reasons:
-                logits[place] = self._again(call, index)
-        return logits
+                results[place] = self._again(call, index)[0]
+        return results
 
-    def _read_out(self, launched: _Launched) -> NDArray[np.float32]:
+    def _read_out(self, launched: _Launched) -> Results:
         """Waits for it."""
-        logits = self._attempt(launched.result)
-        if logits is None:
+        results = self._attempt(launched.read_out)
+        if results is None:
             self.give_back()
-            logits = launched.result()
-        return logits
+            results = launched.read_out()
+        return results
 
-    def _again(self, call: _Call, index: int) -> float:
-        """The logit of a pair in float32, because its numbers grew beyond the network's own precision."""
+    def _again(self, call: _Call, index: int) -> Results:
+        """The result of an input in float32, because its numbers grew beyond the network's own precision; (1, ...)."""
         for _ in range(2 if self._network.dtype != torch.float32 else 0):
             launched = self._attempt(partial(self._launch_wide, call, index))
             if launched is not None:
-                logit = float(self._read_out(launched)[0])
-                if np.isfinite(logit):
-                    return logit
+                results = self._read_out(launched)
+                if _sound(results)[0]:
+                    return results
                 break
             self.give_back()
             self.reasons[index] = NO_MEMORY
         self.reasons.setdefault(index, NOT_A_NUMBER)
-        return float("nan")
+        return np.full(1, np.nan, np.float32)
 
     # --- a batch ---------------------------------------------------------------------------------
 
     def _launch(self, call: _Call, group: _Group, batch: list[int]) -> _Launched:
         clock = _Clock(self._device)
         prefix = self._prefix_of(call, group)
-        pairs = [call.pairs[index] for index in batch]
-        features = self._see(call, _shown_keys(pairs, group.prefix, None), self._network.dtype)
+        inputs = [call.inputs[index] for index in batch]
+        features = self._see(call, _shown_keys(inputs, group.prefix, None), self._network.dtype)
         with self._timing("language"):
-            rows = _Rows(pairs, group.prefix, None)
-            logits = self._read(rows, features, prefix, call.between)
+            rows = _Rows(inputs, group.prefix, None)
+            results = self._read(call, rows, features, prefix)
         clock.stop()
         self._features.keep(features)
-        return _Launched(batch, logits, rows.ids.size, clock)
+        return _Launched(batch, results, rows.ids.size, clock)
 
     def _launch_wide(self, call: _Call, index: int) -> _Launched:
-        pairs = [call.pairs[index]]
-        features = self._see(call, _shown_keys(pairs, 0, None), torch.float32)
-        logits = self._read(_Rows(pairs, 0, None), features, None, call.between, torch.float32)
-        return _Launched([index], logits, 0, _Clock(self._device))
+        inputs = [call.inputs[index]]
+        features = self._see(call, _shown_keys(inputs, 0, None), torch.float32)
+        results = self._read(call, _Rows(inputs, 0, None), features, None, torch.float32)
+        return _Launched([index], results, 0, _Clock(self._device))
 
     def _read(
         self,
+        call: _Call,
         rows: _Rows,
         features: dict[Hashable, Tensor],
         prefix: list[KeysValues] | None,
-        between: Callable[[], None],
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         ids, positions, ends = (self._sent(array) for array in (rows.ids, rows.positions, rows.ends))
         states = self._network.language(
-            ids, positions, ends, self._shown(rows, features), prefix, dtype or self._network.dtype, between
+            ids, positions, ends, self._shown(rows, features), prefix, dtype or self._network.dtype, call.between
         )
-        return self._network.logits(states)
+        return call.read(states)
 
     def _prefix_of(self, call: _Call, group: _Group) -> list[KeysValues]:
-        """Keys and values of what the pairs of a group begin with."""
+        """Keys and values of what the inputs of a group begin with."""
         kept = next((kept for kept in self._prefixes if kept.begins(group)), None)
         if kept is None:
-            pairs = [call.pairs[group.indices[0]]]
-            features = self._see(call, _shown_keys(pairs, 0, group.prefix), self._network.dtype)
+            inputs = [call.inputs[group.indices[0]]]
+            features = self._see(call, _shown_keys(inputs, 0, group.prefix), self._network.dtype)
             with self._timing("language"):
-                rows = _Rows(pairs, 0, group.prefix)
+                rows = _Rows(inputs, 0, group.prefix)
                 ids, positions = self._sent(rows.ids), self._sent(rows.positions)
                 layers = self._network.language.prefix(
                     ids, positions, self._shown(rows, features), self._network.dtype, call.between
@@ -365,16 +392,23 @@ _Moment = tuple[Hashable, NDArray[np.uint8]]
 
 
 class _Call:
-    """The pairs of one call, and what is held for them alone."""
+    """The inputs of one call, what is wanted of them, and what is held for them alone."""
 
-    def __init__(self, pairs: Sequence[Pair], features: _Features, stopped: Callable[[], bool]) -> None:
-        self.pairs = pairs
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        read: Callable[[Tensor], Tensor],
+        features: _Features,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.inputs = inputs
+        self.read = read
         self._stopped = stopped
-        seen = [seen for pair in pairs for seen in pair.visions]
+        seen = [seen for one in inputs for seen in one.visions]
         self.frames = {one.key: one.frames for one in seen if one.frames is not None}
         # What comes without frames must not be pushed out by what this call brings.
         self.held = {one.key: features.take(one.key) for one in seen if one.key not in self.frames}
-        self.groups = _groups(pairs)
+        self.groups = _groups(inputs)
 
     def between(self) -> None:
         if self._stopped():
@@ -385,7 +419,7 @@ class _Call:
 
 
 class _Group:
-    """Pairs that begin alike."""
+    """Inputs that begin alike."""
 
     def __init__(self, keys: tuple[Hashable, ...], ids: NDArray[np.int64]) -> None:
         self.keys = keys
@@ -405,18 +439,18 @@ class _Group:
         self._order.append((-len(prompt.ids), lengths, index))
 
     def longest_first(self) -> list[int]:
-        """Indices of pairs; among those of a length, pictures of a size side by side."""
+        """Indices of inputs; among those of a length, pictures of a size side by side."""
         return [index for _, _, index in sorted(self._order)]
 
 
-def _groups(pairs: Sequence[Pair]) -> list[_Group]:
+def _groups(inputs: Sequence[Input]) -> list[_Group]:
     groups: dict[tuple[Hashable, ...], list[_Group]] = {}
-    for index, pair in enumerate(pairs):
-        prompt = pair.prompt
-        # At least the last token is the pair's own.
+    for index, given in enumerate(inputs):
+        prompt = given.prompt
+        # At least the last token is its own.
         ids = prompt.ids[: min(prompt.document_start, len(prompt.ids) - 1)]
         count = len({span.vision for span in prompt.spans if span.start < len(ids)})
-        keys = tuple(seen.key for seen in pair.visions[:count])
+        keys = tuple(seen.key for seen in given.visions[:count])
         alike = groups.setdefault(keys, [])
         group = next((group for group in alike if _is_enough(_common(group.ids, ids), group.ids, ids)), None)
         if group is None:
@@ -438,36 +472,36 @@ def _common(one: NDArray[np.int64], other: NDArray[np.int64]) -> int:
     return int(differing[0]) if len(differing) else length
 
 
-def _shown_keys(pairs: Sequence[Pair], start: int, end: int | None) -> list[Hashable]:
+def _shown_keys(inputs: Sequence[Input], start: int, end: int | None) -> list[Hashable]:
     """Keys of what the prompts show in [start, end), each once."""
-    return list(dict.fromkeys(key for pair in pairs for key, _, _ in _parts(pair, start, end)))
+    return list(dict.fromkeys(key for given in inputs for key, _, _ in _parts(given, start, end)))
 
 
-def _parts(pair: Pair, start: int, end: int | None) -> Iterator[tuple[Hashable, int, int]]:
+def _parts(given: Input, start: int, end: int | None) -> Iterator[tuple[Hashable, int, int]]:
     """(key, step, first token) of the pictures and pairs of frames that a prompt shows in [start, end)."""
-    for span in pair.prompt.spans:
+    for span in given.prompt.spans:
         if start <= span.start and (end is None or span.start < end):
-            yield pair.visions[span.vision].key, span.step, span.start
+            yield given.visions[span.vision].key, span.step, span.start
 
 
 class _Rows:
     """Tokens [start, end) of prompts, one a row, padded on the right."""
 
-    def __init__(self, pairs: Sequence[Pair], start: int, end: int | None) -> None:
-        prompts = [pair.prompt for pair in pairs]
+    def __init__(self, inputs: Sequence[Input], start: int, end: int | None) -> None:
+        prompts = [given.prompt for given in inputs]
         lengths = np.array([len(prompt.ids[start:end]) for prompt in prompts])
         width = int(lengths.max())
-        self.ids = np.zeros((len(pairs), width), np.int64)
-        self.positions = np.zeros((3, len(pairs), width), np.int64)
+        self.ids = np.zeros((len(inputs), width), np.int64)
+        self.positions = np.zeros((3, len(inputs), width), np.int64)
         self.ends: NDArray[np.int64] = lengths - 1
         self.parts: list[tuple[Hashable, int]] = []
         """(key, step) of what is shown."""
         places = [np.empty(0, np.int64)]
-        for row, (pair, length) in enumerate(zip(pairs, lengths, strict=True)):
-            self.ids[row, :length] = pair.prompt.ids[start:end]
-            self.positions[:, row, :length] = pair.prompt.positions[:, start:end]
-            spans = {span.start: span.length for span in pair.prompt.spans}
-            for key, step, first in _parts(pair, start, end):
+        for row, (given, length) in enumerate(zip(inputs, lengths, strict=True)):
+            self.ids[row, :length] = given.prompt.ids[start:end]
+            self.positions[:, row, :length] = given.prompt.positions[:, start:end]
+            spans = {span.start: span.length for span in given.prompt.spans}
+            for key, step, first in _parts(given, start, end):
                 self.parts.append((key, step))
                 places.append(np.arange(spans[first]) + (row * width + first - start))
         self.at = np.concatenate(places)
@@ -563,13 +597,18 @@ class _Launched:
     """A batch that a device is working on."""
 
     batch: list[int]
-    logits: Tensor
+    results: Tensor
     tokens: int
     """Of the language model, without the prefix."""
     clock: _Clock
 
-    def result(self) -> NDArray[np.float32]:
-        return self.logits.cpu().numpy().copy()
+    def read_out(self) -> Results:
+        return self.results.cpu().numpy().copy()
+
+
+def _sound(results: Results) -> NDArray[np.bool_]:
+    """(n,) whether each is made of numbers."""
+    return np.asarray(np.isfinite(results.reshape(len(results), -1)).all(axis=1))
 
 
 class _Pace:

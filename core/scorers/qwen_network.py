@@ -1,7 +1,8 @@
-"""The network's arithmetic: how Qwen3-VL's weights turn pixels into features, and a prompt into one logit.
+"""The network's arithmetic: how Qwen3-VL's weights turn pixels into features, and a prompt into a logit or a vector.
 
 Our own modules over the checkpoint's weights; what they compute is transformers' `Qwen3VLForConditionalGeneration`
-up to the two rows of its head that matter (tested equal). What is cheaper here, and why it is the same:
+up to its last state and the two rows of its head that matter (tested equal). What is cheaper here, and why it is the
+same:
 
 - The patch embedding is a matrix product (its kernel is its stride). A still repeats its frame to fill the kernel's
   two moments, so the halves of the kernel add up to one.
@@ -609,13 +610,13 @@ class LanguageModel(nn.Module):
 
 
 class QwenNetwork(nn.Module):
-    """The network of a Qwen3-VL reranker. Build it under `torch.device("meta")`, fill it in, then `finish`.
+    """The network of a Qwen3-VL reranker or embedder. Build it under `torch.device("meta")`, fill it in, then `finish`.
 
     Every product of the language model is a plain `nn.Linear`, so that a quantised one can take its place.
     """
 
-    head: Tensor
-    """(hidden,), float32: the head's row of “yes” less that of “no”."""
+    head: Tensor | None
+    """(hidden,), float32: the head's row of “yes” less that of “no”. None: an embedder's, not for logits."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
@@ -649,7 +650,12 @@ class QwenNetwork(nn.Module):
 
     def logits(self, states: Tensor) -> Tensor:
         """(batch, hidden) float32 states -> (batch,) float32; their sigmoid is the score."""
+        assert self.head is not None
         return states @ self.head
+
+    def vectors(self, states: Tensor) -> Tensor:
+        """(batch, hidden) float32 states -> the same with rows of length 1."""
+        return functional.normalize(states, dim=1)
 
 
 _LANGUAGE_NAMES: dict[str, tuple[str, ...]] = {

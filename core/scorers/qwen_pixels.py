@@ -1,6 +1,6 @@
-"""How finely Qwen3-VL-Reranker looks at pictures and clips, and what its scores depend on besides.
+"""How finely a Qwen3-VL looks at pictures and clips, and what a reranker's scores and an embedder's vectors depend on.
 
-Apart from the rest of it, so that scores that are kept can be found without loading anything.
+Apart from the rest of it, so that what is kept can be found without loading anything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from core.scorers import Budget
 
 PROMPT_VERSION = 1
 """Raise it when the same pair would be written differently."""
+EMBEDDING_VERSION = "prompt 1"
+"""How an embedder is asked. Another one when the same document, or query, would be written differently."""
 
 _CLIP_FRAMES = {Budget.FAST: 16, Budget.BALANCED: 32, Budget.FULL: 64}
 _CLIP_PICTURES = 4

@@ -1,9 +1,9 @@
-"""How a query and a document become what Qwen3-VL-Reranker was trained to read.
+"""How a query and a document become what Qwen3-VL-Reranker was trained to read, and either of them Qwen3-VL-Embedding.
 
 The words around query and document, their order and every space are part of the model: another prompt, other scores.
-They are those of the model's own code (Qwen3-VL-Embedding, `qwen3_vl_reranker.py`), and so are the rules by which a
-long prompt is cut. The tokens of pictures are counted and placed here, and never looked for in the text, so whatever
-a text says, it can't be taken for a picture.
+They are those of the models' own code (Qwen3-VL-Embedding, `qwen3_vl_reranker.py` and `qwen3_vl_embedding.py`), and so
+are the rules by which a long prompt is cut. The tokens of pictures are counted and placed here, and never looked for
+in the text, so whatever a text says, it can't be taken for a picture.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import functools
 import json
 import re
+import unicodedata
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,9 @@ from tokenizers import Tokenizer
 from core.errors import ModelDamaged, ModelIncomplete, ModelNotReranker
 
 MAX_LENGTH = 10_240
-"""Tokens of a prompt; the last five come on top. As the model's own code has it."""
+"""Tokens of a reranker's prompt; the last five come on top. As the model's own code has it."""
+MAX_LONE_LENGTH = 8_192
+"""Tokens of an embedder's prompt, likewise."""
 
 Ids = NDArray[np.int64]
 
@@ -82,14 +86,14 @@ class Span:
     start: int
     length: int
     vision: int
-    """Index into `query.visions + document.visions`."""
+    """Index into `query.visions + document.visions`, or into those of the one side there is."""
     step: int
     """Which pair of frames; 0 for a picture."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A pair, ready for the network. S is its length in tokens."""
+    """What the network reads. S is its length in tokens."""
 
     ids: Ids
     """(S,) token ids. Inside a span they only hold the place."""
@@ -98,8 +102,8 @@ class Prompt:
     spans: tuple[Span, ...]
     """In order of start."""
     document_start: int
-    """No token before it belongs to the document. Of two prompts with the same query, what their ids have in common
-    before it is the same in everything."""
+    """No token before it belongs to the document, or to the one side there is. Of two prompts with the same query and
+    instruction, what their ids have in common before it is the same in everything."""
     cut: bool
     """Whether text was left out because the prompt was too long."""
 
@@ -117,77 +121,124 @@ class _Shown:
 # --- writing it --------------------------------------------------------------------------------------
 
 
-class PromptWriter:
-    """Writes prompts with the tokenizer of the model in `folder`. Safe to use from several threads by turns only.
+class _Writer(ABC):
+    """What both writers share. Safe to use from several threads by turns only."""
+
+    def __init__(self, folder: Path, max_length: int) -> None:
+        self._tokenizer = _open_tokenizer(folder)
+        self._max_length = max_length
+        structure = _ids_of(self._tokenizer, folder, _STRUCTURE)
+        special = _special_ids(self._tokenizer, folder).union(structure)
+        self._special = np.zeros(max(self._tokenizer.get_vocab_size(), *special) + 1, np.bool_)
+        self._special[list(special)] = True
+        self._words = _Words(self._tokenizer, self._special, max_length)
+        self._frame = _Frame(self._words, *(np.array([id_], np.int64) for id_ in structure))
+
+    def _written(self, draft: _Draft, document: Side, visions: tuple[Vision, ...]) -> Prompt:
+        """The draft with the document at its end; `visions`: all that the prompt shows, the document's last."""
+        # The document's first words may merge with the last token before them.
+        length, unread = draft.length, self._words.ids(draft.unread)
+        for part in _shown(document, len(visions) - len(document.visions)):
+            draft.add(part)
+        ids, spans = draft.finished(), draft.spans
+        document_start = length + _common(unread, ids[length:])
+        kept = self._kept(ids, spans)
+        if not kept.all():
+            places = np.cumsum(kept) - 1
+            spans = [replace(span, start=int(places[span.start])) for span in spans]
+            document_start = int(kept[:document_start].sum())
+            ids = ids[kept]
+        positions = _positions(len(ids), spans, visions)
+        return Prompt(ids, positions, tuple(spans), document_start, not kept.all())
+
+    @abstractmethod
+    def _kept(self, ids: Ids, spans: Sequence[Span]) -> NDArray[np.bool_]:
+        """Which tokens remain of a prompt that may be too long; all of pictures do."""
+
+
+class PromptWriter(_Writer):
+    """Writes a reranker's prompts with the tokenizer of the model in `folder`.
 
     Raises ModelIncomplete, ModelDamaged, ModelNotReranker.
     """
 
     def __init__(self, folder: Path, *, max_length: int = MAX_LENGTH) -> None:
-        tokenizer = _open_tokenizer(folder)
-        self._max_length = max_length
-        self.yes, self.no = _ids_of(tokenizer, folder, ("yes", "no"))
-        structure = _ids_of(tokenizer, folder, _STRUCTURE)
-        special = _special_ids(tokenizer, folder).union(structure)
-        self._special = np.zeros(max(tokenizer.get_vocab_size(), *special) + 1, np.bool_)
-        self._special[list(special)] = True
-        self._words = _Words(tokenizer, self._special, max_length)
-        self._frame = _Frame(self._words, *(np.array([id_], np.int64) for id_ in structure))
+        super().__init__(folder, max_length)
+        self.yes, self.no = _ids_of(self._tokenizer, folder, ("yes", "no"))
+        self._head = self._frame.head(_TASK)
 
     def write(self, instruction: str, query: Side, document: Side) -> Prompt:
         """The prompt that asks whether the document answers the query."""
-        draft = _Draft(self._words, self._frame)
+        draft = _Draft(self._words, self._frame, self._head)
         for part in (f"user\n<Instruct>: {instruction}<Query>:", *_shown(query, 0), "\n<Document>:"):
             draft.add(part)
-        # The document's first words may merge with the last token before them.
-        length, unread = draft.length, self._words.ids(draft.unread)
-        for part in _shown(document, len(query.visions)):
-            draft.add(part)
-        ids = draft.finished()
-        return self._placed(ids, draft.spans, length + _common(unread, ids[length:]), query.visions + document.visions)
+        return self._written(draft, document, query.visions + document.visions)
 
-    def _placed(self, ids: Ids, spans: list[Span], document_start: int, visions: tuple[Vision, ...]) -> Prompt:
-        kept = self._kept(ids)
-        if kept is not None:
-            places = np.cumsum(kept) - 1
-            spans = [replace(span, start=int(places[span.start])) for span in spans]
-            document_start = int(kept[:document_start].sum())
-            ids = ids[kept]
-        return Prompt(ids, _positions(len(ids), spans, visions), tuple(spans), document_start, kept is not None)
-
-    def _kept(self, ids: Ids) -> NDArray[np.bool_] | None:
-        """Which tokens remain of a prompt that is too long: all special ones, and as many others as there is room for.
-
-        None if it is not too long.
-        """
-        body = ids[:-_ALWAYS_KEPT]
-        if len(body) <= self._max_length:
-            return None
-        special = self._special[body]
-        room = self._max_length - np.count_nonzero(special)
+    def _kept(self, ids: Ids, spans: Sequence[Span]) -> NDArray[np.bool_]:
+        """All special tokens, and as many others as there is room for; the last few come on top."""
         kept = np.ones(len(ids), np.bool_)
-        kept[: len(body)] = special | (np.cumsum(~special) <= room)
-        return None if kept.all() else kept
+        body = ids[:-_ALWAYS_KEPT]
+        if len(body) > self._max_length:
+            special = self._special[body]
+            room = self._max_length - np.count_nonzero(special)
+            kept[: len(body)] = special | (np.cumsum(~special) <= room)
+        return kept
+
+
+class LonePromptWriter(_Writer):
+    """Writes an embedder's prompts: a query or a document by itself.
+
+    Raises ModelIncomplete, ModelDamaged, ModelNotReranker.
+    """
+
+    def __init__(self, folder: Path, *, max_length: int = MAX_LONE_LENGTH) -> None:
+        super().__init__(folder, max_length)
+
+    def write(self, instruction: str, side: Side) -> Prompt:
+        """The prompt that has a side represented as the instruction says, which is taken as it is: see `punctuated`."""
+        draft = _Draft(self._words, self._frame, self._frame.head(instruction))
+        draft.add("user\n")
+        return self._written(draft, side, side.visions)
+
+    def _kept(self, ids: Ids, spans: Sequence[Span]) -> NDArray[np.bool_]:
+        """The beginning, be its end as it may: the words that end a prompt are cut with the rest.
+
+        The model's own code fails where that would cut a picture. Here what stands before a picture's end stays.
+        """
+        shown = max((span.start + span.length + 1 for span in spans), default=0)
+        return np.arange(len(ids)) < max(self._max_length, shown)
+
+
+def punctuated(instruction: str) -> str:
+    """An instruction as the embedder was trained to read it: without outer space, with some punctuation at its end."""
+    instruction = instruction.strip()
+    ends = not instruction or unicodedata.category(instruction[-1]).startswith("P")
+    return instruction if ends else f"{instruction}."
 
 
 class _Frame:
     """What is the same in every prompt."""
 
     def __init__(self, words: _Words, begin: Ids, end: Ids, before: Ids, after: Ids, picture: Ids, frames: Ids) -> None:
-        task, line, answer = (words.ids(text) for text in (f"system\n{_TASK}", "\n", "assistant\n"))
-        self.head = np.concatenate([begin, task, end, line, begin])
-        self.tail = np.concatenate([end, line, begin, answer])
+        self._words = words
+        self._begin, self._end = begin, end
+        self._line, answer = words.ids("\n"), words.ids("assistant\n")
+        self.tail = np.concatenate([end, self._line, begin, answer])
         self.before, self.after, self.picture, self.frames = before, after, picture, frames
+
+    def head(self, task: str) -> Ids:
+        """The system's part, and what begins the user's."""
+        return np.concatenate([self._begin, self._words.ids(f"system\n{task}"), self._end, self._line, self._begin])
 
 
 class _Draft:
     """A prompt as far as it is written."""
 
-    def __init__(self, words: _Words, frame: _Frame) -> None:
+    def __init__(self, words: _Words, frame: _Frame, head: Ids) -> None:
         self._words = words
         self._frame = frame
-        self._pieces = [frame.head]
-        self.length = len(frame.head)
+        self._pieces = [head]
+        self.length = len(head)
         """Tokens so far."""
         self.unread = ""
         """Words after them that are no tokens yet: they are read as one with what follows, up to a special token."""

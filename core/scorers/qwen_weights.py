@@ -38,6 +38,7 @@ RENAMED = (
     ("visual.", "model.visual."),
     ("language_model.model.", LANGUAGE),
     ("language_model.lm_head.", "lm_head."),
+    ("language_model.", LANGUAGE),
     ("model.", LANGUAGE),
 )
 """(how some checkpoints begin a tensor's name, how the published ones do): the first that fits counts."""
@@ -54,20 +55,20 @@ class LoadedNetwork:
 
 
 def load_network(
-    folder: Path, yes: int, no: int, *, device: str, precision: str, title: str = ""
+    folder: Path, answers: tuple[int, int] | None, *, device: str, precision: str, title: str = ""
 ) -> Generator[tuple[int, int], None, LoadedNetwork]:
     """Yields (bytes of weights in place, bytes in all) and returns the network, ready to compute.
 
-    `yes` and `no` are the tokens whose rows of the output layer make the score; `title` is what MemoryTooSmall calls
-    the model. Raises ModelNotReranker, ModelIncomplete, ModelDamaged, MemoryTooSmall. Closed or failed, it leaves
-    nothing in memory.
+    `answers` are the tokens, yes and no, whose rows of the output layer make the score; None for an embedder, whose
+    checkpoint need not have that layer. `title` is what MemoryTooSmall calls the model. Raises ModelNotReranker,
+    ModelIncomplete, ModelDamaged, MemoryTooSmall. Closed or failed, it leaves nothing in memory.
     """
     on = torch.device(device)
     shape = read_shape(folder)
     dtype = dtype_of(precision, on)
     needed = weight_bytes(shape, precision, dtype)
     try:
-        network = yield from _filled(shape, folder, (yes, no), on, precision, dtype)
+        network = yield from _filled(shape, folder, answers, on, precision, dtype)
         return LoadedNetwork(network, on, precision, needed)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -267,7 +268,7 @@ def place(network: QwenNetwork, name: str, device: torch.device, precision: str,
 def _filled(
     shape: NetworkShape,
     folder: Path,
-    answers: tuple[int, int],
+    answers: tuple[int, int] | None,
     device: torch.device,
     precision: str,
     dtype: torch.dtype,
@@ -282,6 +283,6 @@ def _filled(
                 goal.take(row, piece.to(device))
                 yield done + goal.memory * (row + len(piece)) // goal.rows, total
             done += goal.memory
-        network.head = checkpoint.row_difference(*answers).to(device)
+        network.head = checkpoint.row_difference(*answers).to(device) if answers else None
     network.finish()
     return network.eval()

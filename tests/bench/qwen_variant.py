@@ -140,7 +140,7 @@ def _time_stages(reranker: Qwen3VLReranker, folder: Path) -> None:
     model = reranker.model
     model.forward.close()
     loading = load_network(
-        folder, model.writer.yes, model.writer.no, device=reranker.device, precision=reranker.precision
+        folder, (model.writer.yes, model.writer.no), device=reranker.device, precision=reranker.precision
     )
     while True:
         try:

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.scorers.qwen_forward import Pair, Seen
+from core.scorers.qwen_forward import Input, Seen
 from core.scorers.qwen_network import NetworkShape, QwenNetwork
-from core.scorers.qwen_prompt import PromptWriter, Side, Vision
+from core.scorers.qwen_prompt import LonePromptWriter, PromptWriter, Side, Vision
 
 MODEL = Path(__file__).parents[1] / "data" / "parity" / "model"
 CONFIG: dict[str, Any] = json.loads((MODEL / "config.json").read_text("utf-8"))
-WRITER = PromptWriter(MODEL)
+WRITER, LONE_WRITER = PromptWriter(MODEL), LonePromptWriter(MODEL)
 
 Frames = NDArray[np.uint8]
 
@@ -54,17 +54,25 @@ def vision_of(frames: Frames) -> Vision:
     return Vision(height // 32, width // 32, tuple(float(pair) for pair in range(count // 2)) if count > 1 else ())
 
 
-def pair(query: Sequence[str | Frames], document: Sequence[str | Frames], instruction: str = "Find it.") -> Pair:
+def pair(query: Sequence[str | Frames], document: Sequence[str | Frames], instruction: str = "Find it.") -> Input:
     """Texts and frames of each side. Equal frames have equal keys."""
-    sides, seen = [], []
-    for given in (query, document):
-        visions = [part for part in given if not isinstance(part, str)]
-        clips = [part for part in visions if len(part) > 1]
-        pictures = [part for part in visions if len(part) == 1]
-        texts = tuple(part for part in given if isinstance(part, str))
-        sides.append(Side(texts, tuple(map(vision_of, pictures)), tuple(map(vision_of, clips))))
-        seen += [Seen(hash(frames.tobytes()), frames) for frames in [*clips, *pictures]]
-    return Pair(WRITER.write(instruction, *sides), tuple(seen))
+    (one, shown), (other, also_shown) = _side(query), _side(document)
+    return Input(WRITER.write(instruction, one, other), shown + also_shown)
+
+
+def lone(given: Sequence[str | Frames], instruction: str = "Represent it.") -> Input:
+    """The same for an embedder."""
+    side, shown = _side(given)
+    return Input(LONE_WRITER.write(instruction, side), shown)
+
+
+def _side(given: Sequence[str | Frames]) -> tuple[Side, tuple[Seen, ...]]:
+    visions = [part for part in given if not isinstance(part, str)]
+    clips = [part for part in visions if len(part) > 1]
+    pictures = [part for part in visions if len(part) == 1]
+    texts = tuple(part for part in given if isinstance(part, str))
+    side = Side(texts, tuple(map(vision_of, pictures)), tuple(map(vision_of, clips)))
+    return side, tuple(Seen(hash(frames.tobytes()), frames) for frames in [*clips, *pictures])
 
 
 @contextmanager

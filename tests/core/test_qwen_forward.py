@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from core.scorers.qwen_forward import NO_MEMORY, NOT_A_NUMBER, Forward, Pair, Seen, Stopped
+from core.scorers.qwen_forward import NO_MEMORY, NOT_A_NUMBER, Forward, Input, Seen, Stopped
 from core.scorers.qwen_network import QwenNetwork
-from tests.core.qwen_kit import kit_network, one_thread, pair, pixels
+from tests.core.qwen_kit import kit_network, lone, one_thread, pair, pixels
 
 WIDE, TALL, SMALL, LARGE = pixels(1, 2, 5), pixels(2, 4, 2), pixels(3, 2, 2), pixels(6, 9, 9)
 CLIP = pixels(4, 2, 3, frames=4)
@@ -43,7 +43,7 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def computed(forward: Forward, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+def computed(forward: Forward, pairs: Sequence[Input]) -> NDArray[np.float32]:
     logits = np.full(len(pairs), np.inf, np.float32)
     for indices, found in forward.logits(pairs):
         assert np.isinf(logits[indices]).all(), "each pair comes once"
@@ -97,10 +97,52 @@ def test_a_gpu_is_given_the_next_batch_before_the_last_is_read(alone: dict[tuple
     assert len(batches) == 2, "what was computed when the stop came is not lost"
 
 
+LONE = [lone(given) for given in DOCUMENTS] + [lone(["a dog"], "Another instruction."), lone([WIDE], "Another.")]
+
+
+def encoded(forward: Forward, inputs: Sequence[Input]) -> NDArray[np.float32]:
+    vectors = np.full((len(inputs), 64), np.inf, np.float32)
+    for indices, found in forward.vectors(inputs):
+        assert np.isinf(vectors[indices]).all(), "each comes once"
+        vectors[indices] = found
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def vectors_alone() -> NDArray[np.float32]:
+    """The vector of every input, computed by itself from scratch, with next to nothing taken for shared."""
+    apart = [replace(given, prompt=replace(given.prompt, document_start=1)) for given in LONE]
+    return np.concatenate([encoded(Forward(NETWORK), [given]) for given in apart])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    places=st.lists(st.integers(0, len(LONE) - 1), min_size=1, max_size=12),
+    budget=st.integers(1, 3000),
+    kept=st.integers(0, 1),
+)
+def test_a_vector_does_not_depend_on_its_company(
+    vectors_alone: NDArray[np.float32], places: list[int], budget: int, kept: int
+) -> None:
+    forward = Forward(NETWORK, token_budget=budget, kept_bytes=kept * 10**9)
+    for _ in range(2):
+        vectors = encoded(forward, [LONE[place] for place in places])
+        np.testing.assert_allclose(vectors, vectors_alone[places], atol=1e-5)
+
+
+def test_a_network_gives_logits_and_vectors_by_turns(
+    alone: dict[tuple[int, int], float], vectors_alone: NDArray[np.float32]
+) -> None:
+    forward = Forward(NETWORK)
+    for _ in range(2):
+        np.testing.assert_allclose(encoded(forward, LONE[3:5]), vectors_alone[3:5], atol=1e-5)
+        np.testing.assert_allclose(computed(forward, [PAIRS[0, 3]]), [alone[0, 3]], atol=1e-5)
+
+
 # --- what is kept ------------------------------------------------------------------------------------
 
 
-def frameless(pair: Pair) -> Pair:
+def frameless(pair: Input) -> Input:
     return replace(pair, visions=tuple(Seen(seen.key, None) for seen in pair.visions))
 
 
@@ -282,6 +324,29 @@ def test_what_never_fits_is_told_and_the_others_are_computed(alone: dict[tuple[i
     assert not forward.reasons
 
 
+def test_memory_running_out_at_any_operation_loses_no_vector(vectors_alone: NDArray[np.float32]) -> None:
+    undisturbed = _Counting()
+    with undisturbed:
+        encoded(Forward(NETWORK, token_budget=300), LONE)
+    for number, at in enumerate(np.linspace(1, undisturbed.operations, 12).astype(int)):
+        failing = _FailingOnce(int(at), ERRORS[number % len(ERRORS)])
+        forward = Forward(NETWORK, token_budget=300)
+        with failing:
+            vectors = encoded(forward, LONE)
+        assert failing.operations > at, "it went on"
+        assert not forward.reasons
+        np.testing.assert_allclose(vectors, vectors_alone, atol=1e-5, err_msg=f"operation {at}")
+
+
+def test_a_vector_that_never_fits_is_told_and_the_others_are_computed(vectors_alone: NDArray[np.float32]) -> None:
+    forward = Forward(NETWORK)
+    with _Small(100_000):
+        vectors = encoded(forward, [LONE[place] for place in (0, 2, 3, 6)])
+    assert np.isnan(vectors).all(axis=1).tolist() == [False, True, False, True]
+    assert forward.reasons == {1: NO_MEMORY, 3: NO_MEMORY}
+    np.testing.assert_allclose(vectors[[0, 2]], vectors_alone[[0, 3]], atol=1e-5)
+
+
 def test_another_error_is_not_taken_for_memory() -> None:
     with _FailingOnce(40, lambda: RuntimeError("shapes do not match")), pytest.raises(RuntimeError, match="shapes"):
         list(Forward(NETWORK).logits([PAIRS[0, 3]]))
@@ -317,6 +382,12 @@ def test_what_overflows_float16_is_computed_in_float32(alone: dict[tuple[int, in
     assert not forward.reasons
 
 
+def test_a_vector_that_overflows_float16_is_computed_in_float32(vectors_alone: NDArray[np.float32]) -> None:
+    forward = Forward(overflowing(torch.float16, 2.0**15))
+    np.testing.assert_allclose(encoded(forward, LONE), vectors_alone, atol=0.02)
+    assert not forward.reasons
+
+
 def test_a_tower_that_overflows_float16_is_computed_in_float32() -> None:
     logits = []
     for dtype in (torch.float32, torch.float16):
@@ -330,7 +401,7 @@ def test_a_tower_that_overflows_float16_is_computed_in_float32() -> None:
     assert logits[1] == pytest.approx(logits[0], abs=0.1)
 
 
-def test_a_logit_that_is_no_number_has_a_reason(alone: dict[tuple[int, int], float]) -> None:
+def test_what_is_no_number_has_a_reason(alone: dict[tuple[int, int], float]) -> None:
     network = kit_network()
     with torch.no_grad():
         network.vision.places[0, 0] = torch.nan
@@ -339,4 +410,7 @@ def test_a_logit_that_is_no_number_has_a_reason(alone: dict[tuple[int, int], flo
     logits = computed(forward, [PAIRS[0, 0], PAIRS[0, 3]])
     assert logits[0] == pytest.approx(alone[0, 0], abs=1e-5)
     assert np.isnan(logits[1])
+    assert forward.reasons == {1: NOT_A_NUMBER}
+    vectors = encoded(forward, [LONE[0], LONE[3]])
+    assert np.isfinite(vectors).all(axis=1).tolist() == [True, False]
     assert forward.reasons == {1: NOT_A_NUMBER}

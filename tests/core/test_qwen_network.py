@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-from core.scorers.qwen_forward import Forward, Pair
+from core.scorers.qwen_forward import Forward, Input
 from core.scorers.qwen_network import NetworkShape, QwenNetwork
-from tests.core.qwen_kit import CONFIG, WRITER, build, kit_network, one_thread, pair, pixels
+from tests.core.qwen_kit import CONFIG, WRITER, build, kit_network, lone, one_thread, pair, pixels
 
 PICTURE, VIDEO = CONFIG["image_token_id"], CONFIG["video_token_id"]
 
@@ -81,8 +81,8 @@ def patches(frames: np.ndarray) -> tuple[Tensor, list[int]]:
     return blocks.permute(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(-1, 1536), [count // 2, height // 16, width // 16]
 
 
-def their_logit(model: Qwen3VLForConditionalGeneration, pair: Pair) -> float:
-    """What transformers computes for a prompt, its positions included."""
+def their_state(model: Qwen3VLForConditionalGeneration, pair: Input) -> Tensor:
+    """What transformers computes for a prompt, its positions included: the last state."""
     ids = torch.from_numpy(pair.prompt.ids)[None]
     stills = [patches(seen.frames) for seen in pair.visions if seen.frames is not None and len(seen.frames) == 1]
     clips = [patches(seen.frames) for seen in pair.visions if seen.frames is not None and len(seen.frames) > 1]
@@ -92,8 +92,12 @@ def their_logit(model: Qwen3VLForConditionalGeneration, pair: Pair) -> float:
             inputs[name] = torch.cat([values for values, _ in found])
             inputs[f"{grid}_grid_thw"] = torch.tensor([sizes for _, sizes in found])
     kinds = (ids == PICTURE).int() + 2 * (ids == VIDEO).int()
-    states = model.model(input_ids=ids, mm_token_type_ids=kinds, **inputs).last_hidden_state
-    return float(states[0, -1] @ (model.lm_head.weight[WRITER.yes] - model.lm_head.weight[WRITER.no]))
+    state: Tensor = model.model(input_ids=ids, mm_token_type_ids=kinds, **inputs).last_hidden_state[0, -1]
+    return state
+
+
+def their_logit(model: Qwen3VLForConditionalGeneration, pair: Input) -> float:
+    return float(their_state(model, pair) @ (model.lm_head.weight[WRITER.yes] - model.lm_head.weight[WRITER.no]))
 
 
 WIDE, TALL, SMALL = pixels(1, 2, 5), pixels(2, 4, 2), pixels(3, 2, 2)
@@ -113,6 +117,21 @@ PAIRS = {
 def test_logits_are_transformers(theirs: Qwen3VLForConditionalGeneration, ours: QwenNetwork, name: str) -> None:
     ((_, logits),) = Forward(ours).logits([PAIRS[name]])
     assert logits[0] == pytest.approx(their_logit(theirs, PAIRS[name]), abs=1e-4)
+
+
+LONE = {
+    "text": lone(["一只橘猫趴在窗台晒太阳 and nothing else"]),
+    "picture": lone([WIDE]),
+    "clip and words": lone(["a cat", LONG_CLIP]),
+    "everything": lone(["x", TALL, CLIP, SMALL], "Represent the user's input."),
+}
+
+
+@pytest.mark.parametrize("name", LONE)
+def test_vectors_are_transformers(theirs: Qwen3VLForConditionalGeneration, ours: QwenNetwork, name: str) -> None:
+    expected = their_state(theirs, LONE[name])
+    ((_, vectors),) = Forward(ours).vectors([LONE[name]])
+    np.testing.assert_allclose(vectors[0], expected / expected.norm(), atol=1e-5)
 
 
 def test_every_weight_of_the_checkpoint_is_used_once(

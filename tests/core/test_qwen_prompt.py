@@ -22,7 +22,7 @@ from core.media import Decoded, Kind
 from core.query import DEFAULT_INSTRUCTION
 from core.scorers import Budget
 from core.scorers.qwen_pixels import identity, policy
-from core.scorers.qwen_prompt import Prompt, PromptWriter, Side, Vision
+from core.scorers.qwen_prompt import LonePromptWriter, Prompt, PromptWriter, Side, Vision, punctuated
 
 KIT = Path(__file__).parents[1] / "data" / "parity"
 MODEL = KIT / "model"
@@ -175,6 +175,101 @@ def test_tokens_are_those_of_transformers() -> None:
         PromptWriter(MODEL).write("i", query, document).ids.tolist()
         == (theirs(whole_text("i", query, document))["input_ids"])
     )
+
+
+# --- an embedder's prompt ------------------------------------------------------------------------------
+
+
+def lone_text(instruction: str, side: Side) -> str:
+    return (
+        f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{side_text(side)}<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def lone_ids(instruction: str, side: Side) -> list[int]:
+    ids: list[int] = tokenizer().encode(lone_text(instruction, side)).ids
+    return ids
+
+
+@given(words, sides)
+@example("Represent the user's input.", Side())
+@example("", Side(("",)))
+@example("x", Side(("\n\n a",)))
+def test_tokens_of_a_side_alone_are_those_of_the_whole_string(instruction: str, side: Side) -> None:
+    prompt = LonePromptWriter(MODEL).write(instruction, side)
+    assert prompt.ids.tolist() == lone_ids(instruction, side)
+    assert not prompt.cut
+    check_spans(prompt, Side(), side)
+
+
+@given(words, sides, st.integers(1, 250))
+def test_a_long_side_alone_is_cut_at_its_end(instruction: str, side: Side, limit: int) -> None:
+    """As the tokenizer cuts it for the model's own code, which fails where a picture would be cut: here it stays."""
+    whole = lone_ids(instruction, side)
+    prompt = LonePromptWriter(MODEL, max_length=limit).write(instruction, side)
+    spans = LonePromptWriter(MODEL).write(instruction, side).spans
+    shown = spans[-1].start + spans[-1].length + 1 if spans else 0
+    assert prompt.ids.tolist() == whole[: max(limit, shown)]
+    assert prompt.cut == (len(prompt.ids) < len(whole))
+    check_spans(prompt, Side(), side)
+
+
+@settings(max_examples=20)
+@given(words.filter(lambda text: len(text) > 3), st.integers(50, 400))
+def test_of_a_very_long_text_alone_the_beginning_is_enough(piece: str, times: int) -> None:
+    side = Side((piece * times,), (Vision(2, 2),))
+    prompt = LonePromptWriter(MODEL, max_length=60).write("Find it.", side)
+    assert prompt.ids.tolist() == lone_ids("Find it.", side)[:60]
+
+
+@given(words, sides, sides, st.sampled_from([30, 8192]))
+def test_what_two_sides_share_before_their_own_words(instruction: str, one: Side, other: Side, limit: int) -> None:
+    writer = LonePromptWriter(MODEL, max_length=limit)
+    first, second = (writer.write(instruction, side) for side in (one, other))
+    end = min(first.document_start, second.document_start)
+    differing = np.flatnonzero(first.ids[:end] != second.ids[:end])
+    shared = int(differing[0]) if len(differing) else end
+    np.testing.assert_array_equal(first.positions[:, :shared], second.positions[:, :shared])
+    if not first.cut and not second.cut:
+        before = lone_text(instruction, Side(("",))).rsplit("<|im_end|>", 1)[0]
+        assert shared >= len(tokenizer().encode(before).ids) - 3
+    for prompt in (first, second):
+        assert prompt.document_start <= min((span.start for span in prompt.spans), default=len(prompt.ids))
+
+
+@given(sides)
+@settings(deadline=None, max_examples=30)
+def test_positions_of_a_side_alone_are_those_beside_an_empty_query(side: Side) -> None:
+    """They count up from its first token on, wherever that stands."""
+    alone = LonePromptWriter(MODEL).write("x", side)
+    start = alone.document_start
+    beside = PromptWriter(MODEL).write("x", Side(("a",)), side)
+    if alone.spans:
+        here, there = alone.spans[0].start, beside.spans[0].start
+        length = alone.spans[-1].start + alone.spans[-1].length - here
+        np.testing.assert_array_equal(
+            alone.positions[:, here : here + length] - here, beside.positions[:, there : there + length] - there
+        )
+    np.testing.assert_array_equal(alone.positions[:, :start], np.tile(np.arange(start), (3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("given_one", "expected"),
+    [
+        ("Find it", "Find it."),
+        (" Find it.\n", "Find it."),
+        ("Find it!", "Find it!"),
+        ("找图", "找图."),
+        ("找图。", "找图。"),
+        ("(it)", "(it)"),
+        ("it $", "it $."),
+        ("", ""),
+        ("  ", ""),
+    ],
+)
+def test_an_instruction_is_punctuated(given_one: str, expected: str) -> None:
+    assert punctuated(given_one) == expected
 
 
 # --- spans and positions -----------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def returned(steps: Generator[Any, None, T]) -> T:
 
 
 def load(folder: Path, precision: str = "float32") -> LoadedNetwork:
-    return returned(load_network(folder, YES, NO, device="cpu", precision=precision, title="Tiny"))
+    return returned(load_network(folder, (YES, NO), device="cpu", precision=precision, title="Tiny"))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_every_parameter_is_what_the_checkpoint_says() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16", "int8", "int4"])
 def test_progress_is_in_bytes_of_what_is_in_place(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qwen_weights, "PIECE", 1000)
-    told = list(load_network(KIT, YES, NO, device="cpu", precision=precision))
+    told = list(load_network(KIT, (YES, NO), device="cpu", precision=precision))
     loaded = load(KIT, precision)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert {total for _, total in told} == {loaded.memory}
@@ -384,7 +384,7 @@ def test_another_failure_is_a_bug_and_shows_as_one() -> None:
 @pytest.mark.usefixtures("only_new_objects")
 def test_closed_in_the_middle_it_gives_everything_back() -> None:
     before = live_bytes()
-    steps = load_network(KIT, YES, NO, device="cpu", precision="float32")
+    steps = load_network(KIT, (YES, NO), device="cpu", precision="float32")
     for _ in range(60):
         next(steps)
     assert live_bytes() > before
@@ -413,7 +413,7 @@ def test_loading_needs_little_more_memory_than_the_network(model: Path, stored: 
     )
     gc.collect()
     before, most = anonymous(), 0
-    steps = load_network(model, YES, NO, device="cpu", precision="float32")
+    steps = load_network(model, (YES, NO), device="cpu", precision="float32")
     total = 0
     for _, total in steps:  # noqa: B007
         most = max(most, anonymous() - before)

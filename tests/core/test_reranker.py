@@ -21,7 +21,7 @@ from PIL import ExifTags, Image
 
 from core import Qwen3VLReranker
 from core.errors import AddressRefused, JudgeNotLoaded, PrecisionUnfit, ReferenceUnreadable
-from core.reranker import AHEAD
+from core.given_media import AHEAD
 from core.scorers.qwen_forward import Forward
 
 PARITY = Path(__file__).parents[1] / "data" / "parity"
@@ -109,7 +109,7 @@ def test_a_document_that_cannot_be_read_is_minus_one_and_said(
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     documents = [{"text": "a"}, {"image": str(tmp_path / "gone.png")}, {"image": str(tmp_path / "broken.jpg")}]
-    with caplog.at_level(logging.WARNING, "core.reranker"):
+    with caplog.at_level(logging.WARNING, "core.given_media"):
         scores = model.process({"query": {"text": "a"}, "documents": documents})
     assert 0 < scores[0] < 1
     assert scores[1:] == [-1.0, -1.0]
@@ -306,7 +306,7 @@ def test_float16_on_a_processor_is_refused() -> None:
 
 def test_long_texts_are_cut_and_said(model: Qwen3VLReranker, caplog: pytest.LogCaptureFixture) -> None:
     text = " ".join(str(random.Random(0).random()) for _ in range(4000))
-    with caplog.at_level(logging.WARNING, "core.reranker"):
+    with caplog.at_level(logging.WARNING, "core.given_media"):
         scores = model.process({"query": {"text": "a"}, "documents": [{"text": text}, {"text": text + " more"}]})
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
     assert sum("longer" in line for line in caplog.messages) == 2
