@@ -124,6 +124,28 @@ class ModelGrid:
 
 
 @dataclass(frozen=True)
+class ModelShape:
+    """How a vision model all of whose pictures have one size, or one number of patches, gets a picture: by the rules of
+    the image processors that transformers has for such models."""
+
+    width: int = 224
+    height: int = 224
+    """Pixels of what the model sees. Without `shortest` the whole picture is brought to that, whatever its shape."""
+    resample: int = 3
+    """Pillow's number of the filter: 2 bilinear, 3 bicubic."""
+    shortest: int = 0
+    """If not 0, the picture keeps its shape: its shorter side is brought to that, and the middle is cut out."""
+    patch: int = 0
+    patches: int = 0
+    """If not 0, the picture nearly keeps its shape: it is brought to whole patches of `patch` by `patch` pixels, as
+    many as `patches` allow; width and height then say nothing."""
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    deviation: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """What the model takes from red, green and blue (0..1), and what it divides them by then. The pixels that are
+    decoded are left as they are."""
+
+
+@dataclass(frozen=True)
 class PixelPolicy:
     """How many pixels a judge wants of a file. Part of the judge's identity: other pixels, other scores."""
 
@@ -142,6 +164,9 @@ class PixelPolicy:
     grid: ModelGrid | None = None
     """The rules of a model that wants its own sizes and frames; `frames` then says nothing. `scaled` also lets a frame
     of a clip be one a little earlier, where that is reached faster."""
+    shape: ModelShape | None = None
+    """The size that a model with pictures of one size wants, of a picture and of each frame; `max_pixels` then says
+    nothing."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from core.decoding.grid import picture_size
 from core.decoding.resize import Box, cut, fit, within
+from core.decoding.shapes import brought_to
 from core.errors import (
     FileEmpty,
     FileMisnamed,
@@ -42,6 +43,7 @@ from core.media import (
     Format,
     Kind,
     ModelGrid,
+    ModelShape,
     PixelPolicy,
     Region,
     fingerprint,
@@ -172,6 +174,8 @@ class View:
     """The part of every frame that a judge wants, cut out before it is reduced; None: all. A thumbnail is of all."""
     grid: ModelGrid | None = None
     """The rules of a model that wants its own sizes and frames, in colours as it was trained on."""
+    shape: ModelShape | None = None
+    """The rules of a model all of whose pictures have one size."""
     faithful: bool = False
     """For a person's eye: colour profiles are honoured and the finest filter is used."""
     characters: int = DOCUMENT_CHARACTERS
@@ -188,7 +192,10 @@ class View:
     """Whether a picture is wanted even of what moves: its first frame."""
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """The size at which a picture of this size is wanted. Larger than it is only where a grid says so."""
+        """The size at which a picture of this size is wanted, before a shape's middle is cut out of it. Larger than it
+        is only where a grid or a shape says so."""
+        if self.shape:
+            return brought_to(width, height, self.shape)
         if self.grid:
             return picture_size(width, height, self.grid, self.max_pixels)
         if self.max_pixels:
@@ -215,6 +222,8 @@ class Seen:
     thumbnail: Raster | None = None
     kind: Kind | None = None
     """What it turned out to be, where that is not what its name promises: an animation is a clip."""
+    small: Pixels | None = None
+    """(height, width, 3): the whole of a picture in small, where its frame has lost its shape or its sides."""
 
 
 Decoder = Callable[[Source, View], Seen]
@@ -279,6 +288,7 @@ def view_of(policy: PixelPolicy) -> View:
         scaled=policy.scaled,
         margin=policy.margin,
         grid=policy.grid,
+        shape=policy.shape,
     )
 
 
@@ -509,7 +519,7 @@ def _likeness(seen: Seen) -> bytes:
         return b""
     from core.decoding.identity.likeness import likeness_of
 
-    return likeness_of(seen.frames[0])
+    return likeness_of(seen.frames[0] if seen.small is None else seen.small)
 
 
 def _thumbnail_place(path: str, status: os.stat_result, thumbnail: tuple[int, str] | None, page: int) -> str | None:

@@ -16,10 +16,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pypdfium2
+from PIL import Image
 from pypdfium2 import raw
 
 from core.decoding import MOST_PAGES, Pixels, Raster, Seen, Source, View
 from core.decoding.resize import Box, fit
+from core.decoding.shapes import shaped, sufficient
 from core.errors import (
     FileDamaged,
     FileProtected,
@@ -64,6 +66,8 @@ def decode_page(source: Source, view: View) -> Seen:
         finest = _size_of(page, FINEST_DOTS_PER_INCH)
         if view.grid:
             size = view.size(facts.width, facts.height)
+        elif view.shape:
+            size = fit(*sufficient((facts.width, facts.height), view.shape, view.margin), PAGE_PIXELS)
         elif view.faithful and not view.region:
             size = fit(*view.size(*finest), PAGE_PIXELS)
         else:
@@ -72,9 +76,13 @@ def decode_page(source: Source, view: View) -> Seen:
         if view.thumbnail:
             small = View(max_side=view.thumbnail).size(*finest)
             thumbnail = Raster.of(_drawn(document, page, full, (0, 0, *full), small))
+        frame = _drawn(document, page, full, box, size)
+        if view.shape:
+            drawn = Image.fromarray(frame)
+            frame = np.asarray(shaped(drawn, (0, 0, *size), (facts.width, facts.height), view.shape, None))
         return Seen(
             format="PDF",
-            frames=_drawn(document, page, full, box, size)[np.newaxis],
+            frames=frame[np.newaxis],
             times=(0.0,),
             text=_words(page, view.characters),
             facts=facts,

@@ -6,7 +6,8 @@ which hand what they made of it back to `see`.
 Whatever the mode (palette, CMYK, 16 bits, floating point, alpha), a judge gets 8-bit RGB. Transparency is on
 white; of an animation the first frame counts. Embedded colour profiles are honoured for a person's eye only:
 judges were trained on pixels as stored. A model with rules of its own gets what Pillow's `convert` makes of the
-stored pixels, as it did when it was trained: only RGBA is laid on white there.
+stored pixels, as it did when it was trained: only RGBA is laid on white there. One all of whose pictures have one size
+gets what a judge gets.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from core.decoding import Decoder, Pixels, Raster, Seen, Source, View, jpeg, metadata
-from core.decoding.resize import Box
+from core.decoding.resize import Box, within
+from core.decoding.shapes import shaped
 from core.decoding.tiff import pages_of
 from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError, PageMissing
 from core.media import Facts
 
 MEGAPIXELS_LIMIT = 300
 """The most pixels, in millions, that are decoded. 300 take 1.2 GB in Pillow."""
+_SMALL = 96
+"""Longest side in pixels of a picture that is only to be told from others."""
 
 # Pillow's own guard looks at the size in the header, before a JPEG is decoded at a reduced scale; ours is below.
 Image.MAX_IMAGE_PIXELS = None
@@ -179,7 +183,7 @@ def see(image: Image.Image, view: View, whole: tuple[int, int] | None = None) ->
     full = _turned_size(stored, orientation)
     box = view.box(*full)
     size = box[2] - box[0], box[3] - box[1]
-    thumbnail = None
+    thumbnail = small_whole = None
     if view.thumbnail:
         least = _turned_size(View(max_side=view.thumbnail).size(*full), orientation)
         if image.width >= least[0] and image.height >= least[1]:
@@ -188,8 +192,11 @@ def see(image: Image.Image, view: View, whole: tuple[int, int] | None = None) ->
         frame = _turned(small, orientation)
     elif view.grid:
         frame = _cut_out(_turned(_as_trained_on(image), orientation), full, box, view)
-    elif view.region:
-        frame = _cut_out(_turned(_opaque(image), orientation), full, box, view)
+    elif view.shape or view.region:
+        upright = _turned(_opaque(image), orientation)
+        frame = _cut_out(upright, full, box, view)
+        if view.shape and not view.region:
+            small_whole = _pixels(upright.resize(within(*full, _SMALL), reducing_gap=2.0).convert("RGB"))
     else:
         wanted = _turned_size(view.size(*full), orientation)
         if whole and wanted[0] > image.width:
@@ -206,6 +213,7 @@ def see(image: Image.Image, view: View, whole: tuple[int, int] | None = None) ->
         facts=Facts(*size),
         details=_details(image, colours) if view.details else (),
         thumbnail=thumbnail,
+        small=small_whole,
     )
 
 
@@ -272,8 +280,10 @@ def _cut_out(image: Image.Image, full: tuple[int, int], box: Box, view: View) ->
     x, y = floor(left), floor(top)
     part = image if box == (0, 0, *full) else image.crop((x, y, ceil(right), ceil(bottom)))
     inner = left - x, top - y, right - x, bottom - y
-    size = view.size(box[2] - box[0], box[3] - box[1])
-    return part.resize(size, Image.Resampling.BICUBIC, inner, _gap(view)).convert("RGB")
+    size = box[2] - box[0], box[3] - box[1]
+    if view.shape:
+        return shaped(part, inner, size, view.shape, _gap(view)).convert("RGB")
+    return part.resize(view.size(*size), Image.Resampling.BICUBIC, inner, _gap(view)).convert("RGB")
 
 
 # --- from a file to an image -------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def decode_drawing(source: Source, view: View) -> Seen:
     drawing = _read(source)
     whole = _pixel_size(drawing.size)
     # A region is cut out of the whole, and a grid has its own filter.
-    size = whole if view.region or view.grid else view.size(*whole)
+    size = whole if view.region or view.grid or view.shape else view.size(*whole)
     with pictures.translated(), _drawn(drawing, size) as image:
         seen = pictures.see(image, view)
     width, height = (max(1, round(side)) for side in drawing.size or whole)

@@ -46,8 +46,9 @@ from core.decoding.moments import (
     evenly,
     paired,
 )
+from core.decoding.shapes import shaped, sufficient
 from core.errors import FileDamaged, FileTooLarge, FileUnsupported, MediaError, media_error_from_os
-from core.media import WHOLE_FILE, Facts, ModelGrid
+from core.media import WHOLE_FILE, Facts, ModelGrid, ModelShape
 
 MEGAPIXELS_LIMIT = 150
 """The most pixels of one frame, in millions: a decoder holds up to 16 of them. 8K is 33."""
@@ -443,6 +444,8 @@ class _Clip:
         """What the view takes of the frame: RGB, square pixels, upright, at the size it wants."""
         if view.grid:
             return self._gridded(frame, view, view.grid)
+        if view.shape:
+            return self._shaped(frame, view, view.shape)
         shown = self._shown()
         left, top, right, bottom = view.box(*shown)
         wanted = view.size(right - left, bottom - top)
@@ -463,6 +466,20 @@ class _Clip:
         stored = frame.reformat(width, height, "rgb24", threads=1).to_ndarray().astype(np.uint8, copy=False)
         image = Image.fromarray(np.ascontiguousarray(self._turn.upright(stored)))
         return as_a_model_wants(image, view, grid, self._planned)
+
+    def _shaped(self, frame: VideoFrame, view: View, shape: ModelShape) -> Pixels:
+        """What a model all of whose pictures have one size gets of the frame, as of a picture of it."""
+        shown = self._shown()
+        box = view.box(*shown)
+        part = box[2] - box[0], box[3] - box[1]
+        enough = sufficient(part, shape, view.margin) if view.scaled else part
+        whole = [max(1, round(side * enough[axis] / part[axis])) for axis, side in enumerate(shown)]
+        # Pixels need not be square here: what follows brings them to any size. So nothing is enlarged in between.
+        stored = self._turn.size(*self._stored)
+        upright = min(stored[0], whole[0]), min(stored[1], whole[1])
+        image = Image.fromarray(np.ascontiguousarray(self._turn.upright(rgb(frame, *self._turn.size(*upright)))))
+        left, top, right, bottom = (edge * upright[axis % 2] / shown[axis % 2] for axis, edge in enumerate(box))
+        return np.ascontiguousarray(shaped(image, (left, top, right, bottom), part, shape, None))
 
     def details(self) -> Iterator[tuple[str, str]]:
         yield "Codec", self._context.codec.canonical_name
