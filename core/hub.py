@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WANTED = re.compile(r"(\w+/)?[\w.-]+\.json|[\w.-]+\.jinja|merges\.txt|model(-\d+-of-\d+)?\.safetensors")
+WANTED = re.compile(r"(\d_\w+/)?[\w.-]+\.json|[\w.-]+\.jinja|merges\.txt|model(-\d+-of-\d+)?\.safetensors")
 """Which files of a repository are used: weights as safetensors, configurations, the tokenizer. Never code, never
-pickled weights."""
+pickled weights, nor what folders hold besides the steps after a network (1_Pooling): weights for other programs."""
 
 _BLOCK = 8 * 2**20
 _DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")

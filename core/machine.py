@@ -5,35 +5,55 @@ What `auto` means is decided here, and told in one line.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import nn
 
+from core.checkpoints import CONFIG, TOWERS
 from core.errors import (
     DeviceMissing,
     DriverTooOld,
     JudgeError,
     MemoryTooSmall,
     ModelMissing,
+    ModelNotEmbedder,
     PrecisionUnfit,
     ScorerUnknown,
 )
 from core.models import KNOWN
 from core.scorers import JudgeChoice
-from core.scorers.device import PRECISIONS, QUANTISED, computing, dtype_of, free_memory, give_back, is_out_of_memory
+from core.scorers.device import (
+    PRECISIONS,
+    QUANTISED,
+    computing,
+    dtype_of,
+    free_memory,
+    give_back,
+    is_out_of_memory,
+    taken_memory,
+)
 from core.scorers.qwen_network import NetworkShape, QwenNetwork
 from core.scorers.qwen_weights import empty_network, place, read_shape, weight_bytes
+from core.scorers.tower_shape import TowerShape
 
 SMALL, LARGE = "2B", "8B"
+QUICK_FINDER, SMALL_FINDER, LARGE_FINDER = "SigLIP2", "Embedding-2B", "Embedding-8B"
+
+Shape = NetworkShape | TowerShape
+
+_SPARE = 300_000_000
+"""Bytes for what torch's libraries set aside, for features that are kept, and for a small batch."""
 
 _TOKEN = 32 * 32
 """Pixels that one token stands for."""
@@ -52,6 +72,10 @@ class Model(Protocol):
     def folder(self) -> Path | None: ...
     @property
     def problem(self) -> JudgeError | None: ...
+    @property
+    def finds(self) -> bool: ...
+    @property
+    def family(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -84,17 +108,21 @@ class Machine:
 # --- what there is -----------------------------------------------------------------------------------
 
 
-def look(held: int = 0) -> Machine:
-    """This machine, now. `held`: bytes of main memory that a loaded model would give back."""
+def look(held: int = 0, staying: Mapping[str, int] | None = None) -> Machine:
+    """This machine, now; or as it would be without a model that is loaded.
+
+    `held`: bytes of main memory that it would give back. `staying`: bytes of each GPU, by its word, that others would
+    still take of those that this process takes; None: all of them.
+    """
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         there = torch.cuda.is_available()
     cpu = torch.device("cpu")
     total = _host_memory()
     host = Device("cpu", _processor(), min(free_memory(cpu) + held, total), total, computing(cpu))
-    gpus = sorted(_cuda_devices(), key=lambda device: -device.memory) if there else []
+    gpus = sorted(_cuda_devices(staying), key=lambda device: -device.memory) if there else []
     driver = "" if there else driver_trouble([str(warning.message) for warning in told])
-    return Machine((*gpus, *_mps_devices(), host), driver)
+    return Machine((*gpus, *_mps_devices(staying), host), driver)
 
 
 def driver_trouble(warned: Sequence[str]) -> str:
@@ -112,7 +140,7 @@ def devices(machine: Machine | None = None) -> tuple[tuple[str, str, int], ...]:
     return tuple((device.word, device.name, device.memory) for device in (machine or look()).devices)
 
 
-def _cuda_devices() -> Iterator[Device]:
+def _cuda_devices(staying: Mapping[str, int] | None) -> Iterator[Device]:
     oldest = min((_capability(arch) for arch in torch.cuda.get_arch_list() if arch.startswith("sm_")), default=(0, 0))
     for index in range(torch.cuda.device_count()):
         device = torch.device("cuda", index)
@@ -120,11 +148,15 @@ def _cuda_devices() -> Iterator[Device]:
             if torch.cuda.get_device_capability(device) >= oldest:
                 properties = torch.cuda.get_device_properties(device)
                 word = f"cuda:{index}" if index else "cuda"
-                yield Device(
-                    word, properties.name, free_memory(device), int(properties.total_memory), computing(device)
-                )
+                free = _free_without(device, word, staying)
+                yield Device(word, properties.name, free, int(properties.total_memory), computing(device))
         except RuntimeError:  # taken by another program alone, or broken: it can't be used now
             continue
+
+
+def _free_without(device: torch.device, word: str, staying: Mapping[str, int] | None) -> int:
+    given_back = 0 if staying is None else max(0, taken_memory(device) - staying.get(word, 0))
+    return free_memory(device) + given_back
 
 
 def _capability(arch: str) -> tuple[int, int]:
@@ -133,10 +165,11 @@ def _capability(arch: str) -> tuple[int, int]:
     return number // 10, number % 10
 
 
-def _mps_devices() -> Iterator[Device]:
+def _mps_devices(staying: Mapping[str, int] | None) -> Iterator[Device]:
     if torch.backends.mps.is_available():
         device = torch.device("mps")
-        yield Device("mps", torch.backends.mps.get_name(), free_memory(device), _host_memory(), computing(device))
+        free = _free_without(device, "mps", staying)
+        yield Device("mps", torch.backends.mps.get_name(), free, _host_memory(), computing(device))
 
 
 def _host_memory() -> int:
@@ -181,18 +214,19 @@ def choose(
 ) -> tuple[JudgeChoice, str]:
     """The choice with what `auto` means here filled in, and why, in one line.
 
-    `models` are those that may be meant; one that is not here counts only if its use is `planned`. Raises
-    ScorerUnknown, ModelMissing, DeviceMissing, DriverTooOld, PrecisionUnfit, MemoryTooSmall, or what is wrong with it.
+    `models` are those that may be meant, rerankers or embedders; one that is not here counts only if its use is
+    `planned`. Raises ScorerUnknown, ModelMissing, DeviceMissing, DriverTooOld, PrecisionUnfit, MemoryTooSmall, or what
+    is wrong with it.
     """
     machine = machine or look()
     candidates = _meant_models(choice, models, planned)
     places = _meant_devices(choice, machine)
-    known = [model for model in candidates if model.name in (SMALL, LARGE)]
+    known = [model for model in candidates if model.name in KNOWN]
     others = [model for model in candidates if model not in known]
     groups = product((known, others), places)
     plans = [plan for group, device in groups for plan in _plans(group, device, choice.precision)]
     if not plans:
-        detail = _unsound(choice.precision, places[0])
+        detail = _unsound(choice.precision, places[0], candidates[0])
         raise PrecisionUnfit(precision=choice.precision, device=places[0].name, detail=detail)
     plan = next((plan for plan in plans if plan.fits), None)
     if plan is None:
@@ -202,11 +236,23 @@ def choose(
 
 
 def best(models: Sequence[Model], machine: Machine | None = None) -> str:
-    """The name that `auto` means here; empty if nothing that is here fits."""
+    """The name that `auto` means here of a judge; empty if nothing that is here fits."""
     try:
-        return choose(JudgeChoice("auto"), models, machine)[0].name
+        return choose(JudgeChoice("auto"), [model for model in models if not model.finds], machine)[0].name
     except JudgeError:
         return ""
+
+
+def best_finder(models: Sequence[Model], machine: Machine | None = None) -> str:
+    """The embedder to take on this machine: of those that are here, else the one to fetch; empty if none fits."""
+    machine = machine or look()
+    finders = [model for model in models if model.finds]
+    for planned in (False, True):
+        try:
+            return choose(JudgeChoice("auto"), finders, machine, planned=planned)[0].name
+        except JudgeError:
+            continue
+    return ""
 
 
 def advice(model: Model, machine: Machine | None = None) -> tuple[bool, str]:
@@ -221,7 +267,18 @@ def advice(model: Model, machine: Machine | None = None) -> tuple[bool, str]:
     plan = next((plan for plan in plans if plan.fits), None)
     if plan is None:
         return False, str(_too_small(plans))
-    return True, f"{plan.precision} on {plan.device.name}, {plan.gigabytes}"
+    return True, f"{plan.precision} on {plan.device.name}, {plan.gigabytes}{_word_on(plan)}"
+
+
+def _word_on(plan: _Plan) -> str:
+    """For which machine an embedder is; empty for a reranker."""
+    if not plan.model.finds:
+        return ""
+    if _has_towers(plan.model):
+        return "; quick enough for any laptop"
+    if plan.device.kind == "cpu":
+        return f"; without a graphics card {QUICK_FINDER} prepares a folder many times faster"
+    return f"; finds better than {QUICK_FINDER}" if plan.model.name == SMALL_FINDER else ""
 
 
 def working_room(shape: NetworkShape, dtype: torch.dtype) -> int:
@@ -235,23 +292,35 @@ def working_room(shape: NetworkShape, dtype: torch.dtype) -> int:
     language = (tokens + 248) * (6 * shape.hidden + 3 * shape.ffn)
     vision = tokens * shape.merge**2 * (8 * shape.vision_hidden + 2 * shape.vision_ffn)
     features = tokens * shape.levels * shape.hidden
-    return (max(language, vision) + features) * dtype.itemsize + 300_000_000
+    return (max(language, vision) + features) * dtype.itemsize + _SPARE
 
 
-def shape_of(model: Model) -> NetworkShape:
+def shape_of(model: Model) -> Shape:
     """Of a model that is here by its own config, of a known one by what is published. Raises JudgeError."""
     if model.folder is not None:
-        return read_shape(model.folder)
-    if model.name in KNOWN:
-        return NetworkShape.from_config(dict(KNOWN[model.name].config))
-    raise ModelMissing(name=model.name)
+        return _read_towers(model.folder) if _has_towers(model) else read_shape(model.folder)
+    if model.name not in KNOWN:
+        raise ModelMissing(name=model.name)
+    config = dict(KNOWN[model.name].config)
+    return TowerShape.from_config(config) if _has_towers(model) else NetworkShape.from_config(config)
+
+
+def _has_towers(model: Model) -> bool:
+    return model.family in TOWERS
+
+
+def _read_towers(folder: Path) -> TowerShape:
+    try:
+        return TowerShape.from_config(json.loads((folder / CONFIG).read_bytes()))
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ModelNotEmbedder(path=str(folder), found=f"{CONFIG}: {error}") from error
 
 
 def _meant_models(choice: JudgeChoice, models: Sequence[Model], planned: bool) -> list[Model]:
     if choice.name == "auto":
         able = [model for model in models if model.problem is None and (planned or model.folder is not None)]
         if not able:
-            raise ModelMissing(name=SMALL)
+            raise ModelMissing(name=QUICK_FINDER if any(model.finds for model in models) else SMALL)
         return able
     meant = [model for model in models if choice.name in (model.name, model.title, str(model.folder))]
     if not meant:
@@ -276,36 +345,53 @@ def _meant_devices(choice: JudgeChoice, machine: Machine) -> tuple[Device, ...]:
 
 
 def _plans(models: Sequence[Model], device: Device, precision: str) -> list[_Plan]:
-    """The ways to run one of the models on a device, best first.
+    """The ways to run one of the models, all rerankers or all embedders, on a device, best first.
 
-    The large model judges better and takes four times as long. So on a CUDA device it comes first, in fewer bits if it
-    must; on Apple's only if it fits as it is; and on a CPU last.
+    The large reranker judges better and takes four times as long. So on a CUDA device it comes first, in fewer bits if
+    it must; on Apple's only if it fits as it is; and on a CPU last. The large embedder comes last everywhere: a library
+    is prepared as a whole, and the judge corrects the finder. Two towers come first on a CPU, else where a Qwen3-VL
+    would have to make do with 4 bits.
     """
-    precisions = [device.computing, *QUANTISED] if precision == "auto" else [precision]
-    precisions = [word for word in precisions if not _unsound(word, device)]
-    large = [model for model in models if model.name == LARGE]
-    others = [model for model in models if model.name != LARGE]
-    match device.kind:
-        case "cuda":
-            ways = [*product(large, precisions), *product(others, precisions)]
-        case "mps":
-            ways = [*product(large, precisions[:1]), *product(others, precisions), *product(large, precisions[1:])]
+    towers = [model for model in models if _has_towers(model)]
+    large = [model for model in models if model.name in (LARGE, LARGE_FINDER)]
+    others = [model for model in models if model not in towers and model not in large]
+
+    def ways(group: Sequence[Model], begin: int = 0, end: int | None = None) -> list[tuple[Model, str]]:
+        return [(model, word) for model in group for word in _precisions(model, device, precision)[begin:end]]
+
+    match device.kind, any(model.finds for model in models):
+        case "cpu", _:
+            ordered = [*ways(towers), *ways(others), *ways(large)]
+        case _, True:
+            ordered = [*ways(others, end=2), *ways(towers), *ways(others, 2), *ways(large)]
+        case "mps", _:
+            ordered = [*ways(large, end=1), *ways(others), *ways(large, 1)]
         case _:
-            ways = [*product(others, precisions), *product(large, precisions)]
-    return [_Plan(model, device, word, _needed(model, device, word)) for model, word in ways]
+            ordered = [*ways(large), *ways(others)]
+    return [_Plan(model, device, word, _needed(model, device, word)) for model, word in ordered]
+
+
+def _precisions(model: Model, device: Device, asked: str) -> list[str]:
+    """Those in which a model may run on a device, best first."""
+    words = [device.computing, *QUANTISED] if asked == "auto" else [asked]
+    return [word for word in words if not _unsound(word, device, model)]
 
 
 def _needed(model: Model, device: Device, precision: str) -> int:
     shape = shape_of(model)
     word = device.computing if precision in QUANTISED else precision
-    dtype = getattr(torch, word)
+    dtype: torch.dtype = getattr(torch, word)
+    if isinstance(shape, TowerShape):
+        return shape.parameters * dtype.itemsize + _SPARE
     return weight_bytes(shape, precision, dtype) + working_room(shape, dtype)
 
 
-def _unsound(precision: str, device: Device) -> str:
-    """Why a precision is not to be used on a device; empty if it may."""
+def _unsound(precision: str, device: Device, model: Model) -> str:
+    """Why a precision is not to be used for a model on a device; empty if it may."""
     if precision not in PRECISIONS:
         return f"it is none of {', '.join(PRECISIONS)}"
+    if precision in QUANTISED and _has_towers(model):
+        return "this model is small enough without"
     if precision == "float16" and device.kind == "cpu":
         return "processors compute it a hundred times slower than float32"
     if precision == "bfloat16" and device.kind != "cpu" and device.computing == "float16":
@@ -330,8 +416,8 @@ def _why(plan: _Plan, plans: Sequence[_Plan], choice: JudgeChoice, models: Seque
     full = next((other for other in plans if other.model is plan.model and other.device is plan.device), plan)
     if full.precision != plan.precision:
         reasons.append(f"{full.precision} would need {full.needed / 1e9:.1f} GB")
-    if choice.name == "auto" and plan.model.name != LARGE:
-        reasons.append(_why_not_large(plan, plans, models))
+    if choice.name == "auto" and plan.model.name not in (LARGE, SMALL_FINDER):
+        reasons.append(_why_not_better(plan, plans, models))
     if choice.device == "auto" and plan.device is not machine.devices[0]:
         reasons.append(f"{machine.devices[0].name} has too little memory")
     if choice.device == "auto" and machine.driver:
@@ -341,23 +427,28 @@ def _why(plan: _Plan, plans: Sequence[_Plan], choice: JudgeChoice, models: Seque
     return f"{plan.model.title} in {plan.precision} on {plan.device.name}: {told}."
 
 
-def _why_not_large(plan: _Plan, plans: Sequence[_Plan], models: Sequence[Model]) -> str:
-    here = [other for other in plans if other.model.name == LARGE and other.device is plan.device]
+def _why_not_better(plan: _Plan, plans: Sequence[_Plan], models: Sequence[Model]) -> str:
+    better = SMALL_FINDER if plan.model.finds else LARGE
+    here = [other for other in plans if other.model.name == better and other.device is plan.device]
     if not here:
-        return f"{LARGE} {'can not be used' if any(m.name == LARGE and m.problem for m in models) else 'is not here'}"
-    return f"{LARGE} would take four times as long" if any(other.fits for other in here) else f"{LARGE} does not fit"
+        return f"{better} {'can not be used' if any(m.name == better and m.problem for m in models) else 'is not here'}"
+    times = "many" if plan.model.finds else "four"
+    return f"{better} would take {times} times as long" if any(p.fits for p in here) else f"{better} does not fit"
 
 
 # --- how fast ----------------------------------------------------------------------------------------
 
 
-def estimate(shape: NetworkShape, choice: JudgeChoice) -> float:
-    """Pictures a second for a query in words, tried out on a few layers of that shape with made-up weights.
+def estimate(shape: Shape, choice: JudgeChoice) -> float:
+    """Pictures a second for a query in words, or to be encoded, tried out on a few layers of that shape with made-up
+    weights.
 
     Device and precision of the choice must be filled in. It takes about a second, and counts neither decoding nor
     features that are kept. Raises MemoryTooSmall.
     """
     device = torch.device(choice.device)
+    if isinstance(shape, TowerShape):
+        return _pictures_a_second(shape, device, dtype_of(choice.precision, device))
     tokens = max(4, choice.max_pixels // _TOKEN or choice.budget.tokens)
     try:
         with torch.inference_mode():
@@ -394,6 +485,22 @@ def _seconds_a_picture(shape: NetworkShape, device: torch.device, precision: str
     # Of the two layers that were tried the last is read at one position only, as it is in the whole network.
     language *= (shape.layers - 1) * shape.flops(tokens + _PROMPT, 0) / shape.flops(positions, 0)
     return (vision + language) / pictures
+
+
+def _pictures_a_second(shape: TowerShape, device: torch.device, dtype: torch.dtype) -> float:
+    """Of the vision tower, by two layers of its kind: they are so small that they fit wherever the model does."""
+    tower, pictures = shape.vision, 4 if device.type == "cpu" else 64
+    layers = [
+        nn.TransformerEncoderLayer(
+            tower.hidden, tower.heads, tower.ffn, 0.0, "gelu", batch_first=True, device=device, dtype=dtype
+        )
+        for _ in range(2)
+    ]
+    stack = nn.Sequential(*layers).eval()
+    pixels = torch.zeros(pictures, shape.patches, tower.hidden, device=device, dtype=dtype)
+    with torch.inference_mode():
+        seconds = _timed(lambda: stack(pixels), device)
+    return pictures * len(layers) / (seconds * tower.layers)
 
 
 def _made_up(shape: NetworkShape, device: torch.device, precision: str) -> QwenNetwork:

@@ -24,22 +24,22 @@ TENTHS = 10
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
 def models(context: click.Context, style: str) -> int:
-    """List the models that can judge, where they lie, and which fit this machine."""
+    """List the models that can judge and find, where they lie, and which fit this machine."""
     if context.invoked_subcommand is not None:
         return 0
     rows = [_row(found) for found in _found()]
-    print_rows(rows, ["name", "where", "size", "state", "fits"], style, _table)
+    print_rows(rows, ["name", "kind", "where", "size", "state", "fits"], style, _table)
     return RANKED
 
 
 @models.command()
 @click.argument("name")
 def get(name: str) -> int:
-    """Fetch the model NAME (2B or 8B), going on where an earlier try stopped."""
-    from core.models import canonical_name, download, find, is_known, title_of
+    """Fetch the model NAME (2B, 8B, SigLIP2, Embedding-2B or Embedding-8B), going on where an earlier try stopped."""
+    from core.models import KNOWN, canonical_name, download, find, is_known, title_of
 
     if not is_known(name) and (name in _NO_ONE_MODEL or os.path.isabs(canonical_name(name))):
-        raise click.BadParameter("only 2B and 8B can be fetched.")
+        raise click.BadParameter(f"only these can be fetched: {', '.join(KNOWN)}.")
     tenth = 0
     try:
         with ProgressLine() as line:
@@ -54,7 +54,7 @@ def get(name: str) -> int:
     except KeyboardInterrupt:
         say("interrupted: what has arrived is kept; the same command goes on from there.")
         return INTERRUPTED
-    say(f"{title_of(name)} is here: {find(name, _folders()).folder}")
+    say(f"{title_of(name)} is here: {find(name, _folders(), embedder=None).folder}")
     return RANKED
 
 
@@ -62,11 +62,11 @@ def get(name: str) -> int:
 @click.argument("name")
 def verify(name: str) -> int:
     """Read every file of the model NAME and compare it with what was published."""
-    from core.models import is_published, title_of
+    from core.models import KNOWN, is_published, title_of
     from core.models import verify as verify_model
 
     if name in _NO_ONE_MODEL:
-        raise click.BadParameter("give 2B, 8B or the folder of a model.")
+        raise click.BadParameter(f"give {', '.join(KNOWN)} or the folder of a model.")
     total = 0
     with ProgressLine() as line:
         for event in verify_model(name, _folders()):
@@ -102,6 +102,7 @@ def _row(found: Found) -> Row:
     fits, advice = _advice(found)
     return {
         "name": found.name,
+        "kind": "finder" if found.finds else "judge",
         "title": found.title,
         "where": str(found.folder) if found.folder else None,
         "size": found.size,
@@ -135,13 +136,13 @@ def _advice(found: Found) -> tuple[bool | None, str]:
 
 def _table(rows: list[Row]) -> Iterable[str]:
     width = max(len(row["name"]) for row in rows)
-    yield f"{'name':<{width}}  {'size':>8}  {'state':<8}  {'fits':<7}  where"
+    yield f"{'name':<{width}}  {'kind':<6}  {'size':>8}  {'state':<8}  {'fits':<7}  where"
     for row in rows:
         fits = {True: "yes", False: "no", None: "unknown"}[row["fits"]]
         state = f"{100 * row['arrived'] // row['size']} %" if row["state"] == "begun" else row["state"]
         where = row["where"] or f"fetch it with: semblance models get {row['name']}"
         yield on_one_line(
-            f"{row['name']:<{width}}  {_gigabytes(row['size']):>8}  {state:<8}  {fits:<7}  {where}"
+            f"{row['name']:<{width}}  {row['kind']:<6}  {_gigabytes(row['size']):>8}  {state:<8}  {fits:<7}  {where}"
         ).rstrip()
     for row in rows:
         if told := row["problem"] or row["advice"]:

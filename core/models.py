@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core import hub
-from core.checkpoints import ARCHITECTURE, CONFIG, MODEL_TYPE, Checkpoint, inspect
+from core.checkpoints import ARCHITECTURE, CONFIG, EMBEDDER, MODEL_TYPE, RERANKER, TOWERS, Checkpoint, inspect, kind_of
 from core.errors import (
     JudgeError,
     LibrariesMissing,
@@ -20,6 +20,8 @@ from core.errors import (
     ModelFolderWrong,
     ModelIncomplete,
     ModelMissing,
+    ModelNotEmbedder,
+    ModelNotReranker,
     ScorerUnknown,
 )
 from core.jobs import Downloading, Verifying
@@ -27,21 +29,28 @@ from core.jobs import Downloading, Verifying
 
 @dataclass(frozen=True)
 class Known:
-    """A published reranker."""
+    """A published model."""
 
     name: str
     repo: str
+    role: str
+    """reranker or embedder."""
     about: int
     """Bytes of its files, roughly: told until the hub has told the exact number."""
     config: Mapping[str, Any]
     """What of its config.json says how large the network is, so that its cost can be told before it is fetched."""
 
     @property
+    def family(self) -> str:
+        """qwen3_vl, or the model_type of a two-tower model."""
+        return str(self.config["model_type"])
+
+    @property
     def title(self) -> str:
         return self.repo.rpartition("/")[2]
 
 
-def _config(text: Mapping[str, Any], vision: Mapping[str, Any], *, tied: bool) -> Mapping[str, Any]:
+def _qwen(text: Mapping[str, Any], vision: Mapping[str, Any], *, tied: bool) -> Mapping[str, Any]:
     """A config.json as both sizes have it; source of the numbers: the checkpoints' configurations."""
     both = {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936, "rms_norm_eps": 1e-6}
     rotary = {"rope_theta": 5_000_000, "rope_scaling": {"rope_type": "default", "mrope_section": [24, 20, 20]}}
@@ -61,27 +70,38 @@ def _config(text: Mapping[str, Any], vision: Mapping[str, Any], *, tied: bool) -
     }
 
 
+_QWEN_2B = _qwen(
+    {"hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28, "num_attention_heads": 16},
+    {"hidden_size": 1024, "intermediate_size": 4096, "depth": 24, "deepstack_visual_indexes": [5, 11, 17]},
+    tied=True,
+)
+_QWEN_8B = _qwen(
+    {"hidden_size": 4096, "intermediate_size": 12_288, "num_hidden_layers": 36, "num_attention_heads": 32},
+    {"hidden_size": 1152, "intermediate_size": 4304, "depth": 27, "deepstack_visual_indexes": [8, 16, 24]},
+    tied=False,
+)
+_SIGLIP2 = {
+    "model_type": "siglip",  # what its own config.json says: only the variety of free aspect ratio is a siglip2 there
+    "architectures": [TOWERS["siglip"]],
+    "text_config": {
+        **{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12},
+        **{"vocab_size": 256_000, "max_position_embeddings": 64},
+    },
+    "vision_config": {
+        **{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12},
+        **{"image_size": 224, "patch_size": 16},
+    },
+}
+
 KNOWN = {
-    "2B": Known(
-        "2B",
-        "Qwen/Qwen3-VL-Reranker-2B",
-        4_400_000_000,
-        _config(
-            {"hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28, "num_attention_heads": 16},
-            {"hidden_size": 1024, "intermediate_size": 4096, "depth": 24, "deepstack_visual_indexes": [5, 11, 17]},
-            tied=True,
-        ),
-    ),
-    "8B": Known(
-        "8B",
-        "Qwen/Qwen3-VL-Reranker-8B",
-        17_500_000_000,
-        _config(
-            {"hidden_size": 4096, "intermediate_size": 12_288, "num_hidden_layers": 36, "num_attention_heads": 32},
-            {"hidden_size": 1152, "intermediate_size": 4304, "depth": 27, "deepstack_visual_indexes": [8, 16, 24]},
-            tied=False,
-        ),
-    ),
+    model.name: model
+    for model in (
+        Known("2B", "Qwen/Qwen3-VL-Reranker-2B", RERANKER, 4_400_000_000, _QWEN_2B),
+        Known("8B", "Qwen/Qwen3-VL-Reranker-8B", RERANKER, 17_500_000_000, _QWEN_8B),
+        Known("SigLIP2", "google/siglip2-base-patch16-224", EMBEDDER, 1_540_000_000, _SIGLIP2),
+        Known("Embedding-2B", "Qwen/Qwen3-VL-Embedding-2B", EMBEDDER, 4_300_000_000, _QWEN_2B),
+        Known("Embedding-8B", "Qwen/Qwen3-VL-Embedding-8B", EMBEDDER, 17_500_000_000, _QWEN_8B),
+    )
 }
 """By the name that the command line has for them."""
 
@@ -91,7 +111,7 @@ class Found:
     """A model that is known by name, or that lies in a folder of the person's, in whatever state."""
 
     name: str
-    """What names it on the command line: 2B, 8B, or the folder."""
+    """What names it on the command line: the known name, or the folder."""
     title: str
     folder: Path | None
     """Where its files lie; None if there are none, or only part of a download."""
@@ -101,14 +121,23 @@ class Found:
     """Bytes that are here; less than `size` after a download that stopped."""
     problem: JudgeError | None
     """Why the files that are here can't be used."""
+    role: str
+    """reranker, embedder, or empty: a Qwen3-VL that does not say which it is, or nothing that can be told."""
+    family: str
+    """qwen3_vl, the model_type of a two-tower model, or empty where that can't be told."""
 
     @property
     def usable(self) -> bool:
         return self.folder is not None and self.problem is None
 
+    @property
+    def finds(self) -> bool:
+        """Whether it is an embedder; what doesn't say counts as a reranker."""
+        return self.role == EMBEDDER
+
 
 def canonical_name(name: str) -> str:
-    """The one name of what was typed: 2B or 8B for any of their names, a whole path for a folder, else as it is.
+    """The one name of what was typed: that of KNOWN for any of its names, a whole path for a folder, else as it is.
 
     A folder with a model in it comes before a known model of that name.
     """
@@ -122,24 +151,43 @@ def canonical_name(name: str) -> str:
     return str(folder) if os.path.isdir(folder) or re.search(r"[/\\]", name) else name
 
 
-def find(name: str, folders: Sequence[str | Path] = ()) -> Checkpoint:
-    """The model called `name`: 2B, 8B, a full name of those, or a folder. `folders` are the person's own.
+def find(name: str, folders: Sequence[str | Path] = (), *, embedder: bool | None = False) -> Checkpoint:
+    """The model called `name`: one of KNOWN, a full name of those, or a folder. `folders` are the person's own.
 
-    A folder may hold the model itself, or be the hub's folder of that model. Raises ScorerUnknown, ModelMissing,
-    ModelFolderWrong, ModelForbidden, ModelNotReranker, ModelIncomplete and ModelDamaged.
+    A folder may hold the model itself, or be the hub's folder of that model. `embedder`: whether it must be fit for an
+    embedder, else for a reranker; None: for either. Raises ScorerUnknown, ModelMissing, ModelFolderWrong,
+    ModelForbidden, ModelNotReranker, ModelNotEmbedder, ModelIncomplete and ModelDamaged.
     """
     canonical = canonical_name(name)
     if model := KNOWN.get(canonical):
+        _check_role(model, embedder)
         return _find_known(model, folders)
     if not os.path.isabs(canonical):
         raise ScorerUnknown(name=name)
     folder = next(iter(hub.snapshots_in(Path(canonical))), Path(canonical))
-    return inspect(folder, name=canonical, title=_title(folder))
+    return inspect(folder, name=canonical, title=_title(folder), embedder=embedder)
+
+
+def _check_role(model: Known, embedder: bool | None) -> None:
+    """Said before it is looked for: nobody should fetch gigabytes of the wrong kind."""
+    if embedder is not None and embedder != (model.role == EMBEDDER):
+        wrong = ModelNotEmbedder if embedder else ModelNotReranker
+        path = next(iter(hub.snapshots(model.repo)), model.title)
+        raise wrong(path=str(path), found=f"{'an' if model.role == EMBEDDER else 'a'} {model.role}")
 
 
 def is_known(name: str) -> bool:
     """Whether this is one of the names of a published model."""
     return _known(name) is not None
+
+
+def role_of(name: str) -> str:
+    """reranker or embedder, of a model that may be here or not; empty where it doesn't say, or there is none."""
+    canonical = canonical_name(name)
+    if model := KNOWN.get(canonical):
+        return model.role
+    folder = next(iter(hub.snapshots_in(Path(canonical))), Path(canonical))
+    return kind_of(folder, _title(folder))[0] if os.path.isabs(canonical) else ""
 
 
 def title_of(name: str) -> str:
@@ -152,7 +200,7 @@ def title_of(name: str) -> str:
 def config_of(name: str, folders: Sequence[str | Path] = ()) -> Mapping[str, Any]:
     """What config.json says of a model; of a known one that is not here, what tells its size. Raises as `find` does."""
     try:
-        folder = find(name, folders).folder
+        folder = find(name, folders, embedder=None).folder
     except ModelMissing:
         model = _known(name)
         assert model is not None
@@ -162,16 +210,18 @@ def config_of(name: str, folders: Sequence[str | Path] = ()) -> Mapping[str, Any
 
 
 def known_models(folders: Sequence[str | Path] = ()) -> list[Found]:
-    """The models known by name, here or not, then the others that lie in `folders` or directly inside them."""
+    """The models known by name, here or not, rerankers first; then the others that lie in `folders` or directly inside
+    them."""
     known = [_state(model, folders) for model in KNOWN.values()]
     used = {found.folder for found in known}
     return known + [_state_of(str(folder)) for folder in _own(folders) if folder not in used]
 
 
-def candidates(name: str, folders: Sequence[str | Path] = ()) -> list[Found]:
-    """The models that `name` may mean: all for auto, else the one, under its canonical name. Raises ScorerUnknown."""
+def candidates(name: str, folders: Sequence[str | Path] = (), *, embedder: bool = False) -> list[Found]:
+    """The models that `name` may mean, each under its canonical name: for auto all rerankers, or all embedders; else
+    the one, of whichever kind. Raises ScorerUnknown."""
     if name == "auto":
-        return known_models(folders)
+        return [found for found in known_models(folders) if found.finds == embedder]
     canonical = canonical_name(name)
     if model := KNOWN.get(canonical):
         return [_state(model, folders)]
@@ -205,7 +255,7 @@ def download(name: str, folders: Sequence[str | Path] = ()) -> Iterator[Download
 
 def is_published(name: str, folders: Sequence[str | Path] = ()) -> bool:
     """Whether it is known here what the files of a model should be. Raises what `find` does."""
-    return any(hub.published(file) for file in find(name, folders).folder.iterdir())
+    return any(hub.published(file) for file in find(name, folders, embedder=None).folder.iterdir())
 
 
 def verify(name: str, folders: Sequence[str | Path] = ()) -> Iterator[Verifying]:
@@ -213,7 +263,7 @@ def verify(name: str, folders: Sequence[str | Path] = ()) -> Iterator[Verifying]
 
     Of a folder without digests, only what can't be read or has a wrong length is found. Raises what `find` does.
     """
-    checkpoint = find(name, folders)
+    checkpoint = find(name, folders, embedder=None)
     files = sorted(entry for entry in checkpoint.folder.iterdir() if entry.is_file())
     total, done = sum(file.stat().st_size for file in files), 0
     for file in files:
@@ -252,7 +302,7 @@ def _find_known(model: Known, folders: Sequence[str | Path]) -> Checkpoint:
     problem: JudgeError | None = None
     for folder in [*hub.snapshots(model.repo), *own]:
         try:
-            return inspect(folder, name=model.name, title=model.title)
+            return inspect(folder, name=model.name, title=model.title, embedder=model.role == EMBEDDER)
         except ModelFolderWrong:
             continue  # a download that stopped before its config came
         except JudgeError as error:
@@ -261,17 +311,19 @@ def _find_known(model: Known, folders: Sequence[str | Path]) -> Checkpoint:
 
 
 def _state(model: Known, folders: Sequence[str | Path]) -> Found:
+    kind = model.role, model.family
     try:
         checkpoint = _find_known(model, folders)
     except ModelMissing:
         arrived, size = hub.arrived(model.repo)
-        return Found(model.name, model.title, None, size or model.about, arrived, None)
+        return Found(model.name, model.title, None, size or model.about, arrived, None, *kind)
     except JudgeError as problem:
         arrived, size = hub.arrived(model.repo)
         stopped = isinstance(problem, ModelIncomplete) and 0 < arrived < size
         folder = None if stopped else Path(str(problem.data["path"]))
-        return Found(model.name, model.title, folder, size or model.about, arrived, None if stopped else problem)
-    return Found(model.name, model.title, checkpoint.folder, checkpoint.size, checkpoint.size, None)
+        told = None if stopped else problem
+        return Found(model.name, model.title, folder, size or model.about, arrived, told, *kind)
+    return Found(model.name, model.title, checkpoint.folder, checkpoint.size, checkpoint.size, None, *kind)
 
 
 # --- folders of the person's -------------------------------------------------------------------------
@@ -306,12 +358,13 @@ def _inside(folder: Path) -> tuple[list[Path], bool]:
 def _state_of(name: str) -> Found:
     title = title_of(name)
     try:
-        checkpoint = find(name)
+        checkpoint = find(name, embedder=None)
     except JudgeError as problem:
         folder = Path(str(problem.data["path"]))
         size = sum(hub.length(path) for path in _inside(folder)[0])
-        return Found(name, title, folder, size, size, problem)
-    return Found(name, title, checkpoint.folder, checkpoint.size, checkpoint.size, None)
+        return Found(name, title, folder, size, size, problem, *kind_of(folder, title))
+    size, kind = checkpoint.size, (checkpoint.role, checkpoint.family)
+    return Found(name, title, checkpoint.folder, size, size, None, *kind)
 
 
 def _title(folder: Path) -> str:

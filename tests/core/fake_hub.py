@@ -76,6 +76,10 @@ def model_files(folder: Path) -> dict[str, bytes]:
         "scripts/reranker.py": code,
         "modeling.py": code,
         "pytorch_model.bin": b"a pickle",
+        "onnx/model.onnx": b"weights for another program",
+        "onnx/config.json": b"{}",
+        "tf_model.h5": b"likewise",
+        "spiece.model": b"a tokenizer for another program",
         "1_LogitScore/config.json": b"{}",
     }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,10 +20,24 @@ from core.errors import (
     MemoryTooSmall,
     ModelDamaged,
     ModelMissing,
+    ModelNotEmbedder,
     PrecisionUnfit,
     ScorerUnknown,
 )
-from core.machine import Device, Machine, advice, best, choose, devices, driver_trouble, estimate, look, shape_of
+from core.machine import (
+    Device,
+    Machine,
+    advice,
+    best,
+    best_finder,
+    choose,
+    devices,
+    driver_trouble,
+    estimate,
+    look,
+    shape_of,
+)
+from core.models import KNOWN
 from core.scorers import Budget, JudgeChoice
 from core.scorers.device import (
     computing,
@@ -32,6 +48,7 @@ from core.scorers.device import (
     is_out_of_memory,
     left_by_limits,
 )
+from core.scorers.tower_shape import TowerShape
 
 KIT = Path(__file__).parents[1] / "data" / "parity" / "model"
 GB = 10**9
@@ -44,10 +61,19 @@ class Model:
     name: str
     folder: Path | None = None
     problem: JudgeError | None = None
+    own_family: str = "qwen3_vl"
 
     @property
     def title(self) -> str:
-        return f"Qwen3-VL-Reranker-{self.name}" if len(self.name) == 2 else Path(self.name).name
+        return KNOWN[self.name].title if self.name in KNOWN else Path(self.name).name
+
+    @property
+    def finds(self) -> bool:
+        return self.name in KNOWN and KNOWN[self.name].role == "embedder"
+
+    @property
+    def family(self) -> str:
+        return KNOWN[self.name].family if self.name in KNOWN else self.own_family
 
 
 def cpu(free: float, computing: str = "bfloat16") -> Device:
@@ -194,6 +220,94 @@ def test_best_is_a_name_or_nothing(here: dict[str, Model]) -> None:
     assert best([Model("2B")], Machine((cpu(64),))) == ""
 
 
+# --- embedders ---------------------------------------------------------------------------------------
+
+FINDERS = [Model("SigLIP2"), Model("Embedding-2B"), Model("Embedding-8B")]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([cuda(80), cpu(64)], ("Embedding-2B", "cuda", "bfloat16")),
+        ([cuda(4), cpu(64)], ("Embedding-2B", "cuda", "int8")),
+        ([cuda(3), cpu(64)], ("SigLIP2", "cuda", "bfloat16")),
+        ([cuda(0.5, "float16"), cpu(64)], ("SigLIP2", "cpu", "bfloat16")),
+        ([mps(11), cpu(64)], ("Embedding-2B", "mps", "bfloat16")),
+        ([cpu(64)], ("SigLIP2", "cpu", "bfloat16")),
+        ([cpu(2, "float32")], ("SigLIP2", "cpu", "float32")),
+    ],
+)
+def test_the_finder_to_take_is_chosen_by_the_machine(found: list[Device], expected: tuple[str, str, str]) -> None:
+    assert best_finder([Model("2B"), *FINDERS], Machine(tuple(found))) == expected[0]
+    filled, why = choose(AUTO, FINDERS, Machine(tuple(found)), planned=True)
+    assert filled.weights == expected
+    assert why.startswith(KNOWN[expected[0]].title)
+
+
+def test_of_the_finders_that_are_here_one_is_taken_before_any_is_fetched(tmp_path: Path) -> None:
+    own = Model(str(tmp_path), KIT)
+    broken = Model("SigLIP2", KIT, ModelDamaged(path="p", file="f", detail="d"))
+    here = Machine((cpu(64),))
+    assert best_finder([Model("Embedding-2B", KIT), Model("SigLIP2"), own], here) == "Embedding-2B"
+    assert best_finder([broken, *FINDERS[1:]], here) == "Embedding-2B"
+    assert best_finder([Model("2B", KIT)], here) == ""
+    assert best_finder(FINDERS, Machine((cpu(0.5),))) == ""
+    with pytest.raises(ModelMissing, match="SigLIP2"):
+        choose(AUTO, FINDERS, here)
+
+
+def test_auto_of_a_judge_is_never_an_embedder(here: dict[str, Model]) -> None:
+    towers = Model("SigLIP2", KIT)
+    assert best([towers, Model("2B")], Machine((cpu(64),))) == ""
+    assert best([towers, here["2B"]], Machine((cpu(64),))) == "2B"
+
+
+def test_advice_says_for_which_machine_an_embedder_is() -> None:
+    laptop = Machine((cpu(8, "float32"),))
+    fits, words = advice(Model("SigLIP2"), laptop)
+    assert fits
+    assert words == "float32 on a processor, 1.0 of 8 GB; quick enough for any laptop"
+    assert "SigLIP2 prepares a folder many times faster" in advice(Model("Embedding-2B"), laptop)[1]
+    assert advice(Model("Embedding-2B"), Machine((cuda(8), cpu(8)))) == (
+        True,
+        "bfloat16 on a card of 8, 4.8 of 8 GB; finds better than SigLIP2",
+    )
+    assert advice(Model("Embedding-8B"), Machine((cpu(4),)))[0] is False
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4", "float16"])
+def test_precisions_that_two_towers_can_not_have_are_refused(precision: str) -> None:
+    with pytest.raises(PrecisionUnfit):
+        choose(JudgeChoice("SigLIP2", "cpu", precision), FINDERS, Machine((cpu(64),)), planned=True)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"text_config": {"intermediate_size": 0}},
+        {"vision_config": {"num_attention_heads": 5}},
+        {"vision_config": {"patch_size": "16"}},
+        {"vision_config": None},
+    ],
+)
+def test_a_config_of_impossible_towers_is_refused(tmp_path: Path, spoilt: dict[str, object]) -> None:
+    config = {"model_type": "clip", "text_config": {}, "vision_config": {}}
+    own = Model(str(tmp_path), tmp_path, own_family="clip")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert shape_of(own).vision.hidden == 768  # type: ignore[union-attr]
+    (tmp_path / "config.json").write_text(json.dumps(config | spoilt))
+    with pytest.raises(ModelNotEmbedder):
+        shape_of(own)
+
+
+def test_the_numbers_of_a_two_tower_model_are_counted() -> None:
+    in_all, table = 375_187_970, 256_000 * 768  # counted in transformers' SiglipModel
+    shape = shape_of(Model("SigLIP2"))
+    assert isinstance(shape, TowerShape)
+    assert shape.parameters == pytest.approx(in_all - table, rel=0.01)
+    assert KNOWN["SigLIP2"].about == pytest.approx(4 * in_all, rel=0.05)
+
+
 # --- what can't be had -------------------------------------------------------------------------------
 
 
@@ -277,6 +391,28 @@ def test_this_machine_has_a_processor_and_memory() -> None:
     assert dtype_of("int8", torch.device("cpu")) == dtype_of(host.computing, torch.device("cpu"))
 
 
+def test_of_what_is_loaded_only_what_stays_is_taken_from_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(value: object) -> Callable[..., object]:
+        return lambda *_: value
+
+    card = SimpleNamespace(name="a card", total_memory=24 * GB)
+    for name, value in {
+        "is_available": True,
+        "device_count": 1,
+        "get_arch_list": ["sm_80"],
+        "get_device_capability": (8, 0),
+        "get_device_properties": card,
+        "mem_get_info": (3 * GB, 24 * GB),  # 20 are this process's: 12 in use, 8 left over of former batches
+        "memory_reserved": 20 * GB,
+        "memory_allocated": 12 * GB,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, told(value))
+    monkeypatch.setattr(machine, "computing", told("bfloat16"))
+    assert look().devices[0].memory == 11 * GB, "beside all that is loaded"
+    assert look(staying={"cuda": 4 * GB}).devices[0].memory == 19 * GB, "in place of all but 4"
+    assert look(staying={"cpu": 4 * GB}).devices[0].memory == 23 * GB
+
+
 def test_running_out_of_memory_is_told_from_other_errors() -> None:
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
@@ -355,6 +491,23 @@ def test_more_tokens_take_longer(precision: str) -> None:
         estimate(shape, JudgeChoice(str(KIT), "cpu", precision, max_pixels=tokens * 1024)) for tokens in (16, 1800)
     )
     assert few > 2 * many > 0
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_towers_are_estimated_too() -> None:
+    config = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 2}
+    few, many = (
+        TowerShape.from_config(
+            {
+                "model_type": "siglip",
+                "text_config": {},
+                "vision_config": {**config, "num_hidden_layers": layers, "image_size": 64},
+            }
+        )
+        for layers in (2, 40)
+    )
+    rates = [estimate(shape, JudgeChoice("SigLIP2", "cpu", "float32")) for shape in (few, many)]
+    assert rates[0] > 4 * rates[1] > 0
 
 
 @pytest.mark.usefixtures("one_thread")

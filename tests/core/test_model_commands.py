@@ -55,20 +55,24 @@ def test_the_table_says_what_is_here_and_how_to_get_the_rest(home: Path, capsys:
     save_settings(Settings(model_folders=[str(home / "models")]), Home.find().settings)
     assert run(models, []) == 0
     lines = capsys.readouterr().out.splitlines()
-    head, two, eight, own, bad = (line.split() for line in lines[:5])
-    assert head == ["name", "size", "state", "fits", "where"]
-    assert two[:6] == ["2B", "4.40", "GB", "missing", "yes", "fetch"]
-    assert eight[:5] == ["8B", "17.50", "GB", "missing", "no"]
-    assert own == [str(mine), "1.89", "MB", "here", "yes", str(mine)]
-    assert bad[3] == "unusable"
+    head, two, eight, towers, small, large, own, bad = (line.split() for line in lines[:8])
+    assert head == ["name", "kind", "size", "state", "fits", "where"]
+    assert two[:7] == ["2B", "judge", "4.40", "GB", "missing", "yes", "fetch"]
+    assert eight[:6] == ["8B", "judge", "17.50", "GB", "missing", "no"]
+    assert towers[:6] == ["SigLIP2", "finder", "1.54", "GB", "missing", "yes"]
+    assert (small[:2], large[:2]) == (["Embedding-2B", "finder"], ["Embedding-8B", "finder"])
+    assert own == [str(mine), "judge", "1.89", "MB", "here", "yes", str(mine)]
+    assert bad[4] == "unusable"
     assert lines[-1].startswith(f"{broken}: {ModelIncomplete(path=str(broken), file='tokenizer.json')}")
 
 
 def test_json_has_a_row_for_every_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(models, ["--format", "json"]) == 0
-    two, eight = json.loads(capsys.readouterr().out)
-    assert (two["name"], eight["name"]) == ("2B", "8B")
-    assert set(two) == {"name", "title", "where", "size", "arrived", "state", "problem", "fits", "advice"}
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == ["2B", "8B", "SigLIP2", "Embedding-2B", "Embedding-8B"]
+    assert [row["kind"] for row in rows] == ["judge"] * 2 + ["finder"] * 3
+    two = rows[0]
+    assert set(two) == {"name", "kind", "title", "where", "size", "arrived", "state", "problem", "fits", "advice"}
     assert two["where"] is None
 
 
@@ -85,14 +89,16 @@ def test_get_fetches_and_says_where_it_is(hub: FakeHub, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        (["get", "4B"], 1, "no judge called 4B"),
+        (["get", "4B"], 1, "no judge or finder called 4B"),
         (["get", "8B"], 1, "no connection to 127.0.0.1"),
         (["verify", "2B"], 1, "semblance models get 2B"),
         (["verify", "/nowhere/at/all"], 1, "no model in /nowhere/at/all"),
         (["get"], 2, "Missing argument"),
-        (["get", "builtin"], 2, "only 2B and 8B can be fetched"),
-        (["get", str(TINY)], 2, "only 2B and 8B can be fetched"),
-        (["verify", "auto"], 2, "give 2B, 8B or the folder"),
+        (["get", "builtin"], 2, "only these can be fetched: 2B, 8B, SigLIP2, Embedding-2B, Embedding-8B."),
+        (["get", str(TINY)], 2, "only these can be fetched"),
+        (["get", "siglip2"], 1, "no connection to 127.0.0.1"),
+        (["verify", "auto"], 2, "give 2B, 8B, SigLIP2, Embedding-2B, Embedding-8B or the folder"),
+        (["verify", "Embedding-2B"], 1, "semblance models get Embedding-2B"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
@@ -137,6 +143,6 @@ def test_models_are_listed_where_torch_is_not_installed(capfd: pytest.CaptureFix
         done = subprocess.run([sys.executable, "-c", blocked + PROGRAM, *argv], cwd=ROOT, check=False, env=os.environ)
         assert done.returncode == code
     told = capfd.readouterr()
-    assert [row["fits"] for row in json.loads(told.out)] == [None, None]
+    assert [row["fits"] for row in json.loads(told.out)] == [None] * 5
     assert "model can be read, all 1.89 MB; what was published is not known here." in told.err
     assert "semblance[qwen]" in told.err

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from core import model_download
-from core.checkpoints import inspect
+from core.checkpoints import EMBEDDER, RERANKER, inspect, kind_of
 from core.errors import (
     DownloadBroken,
     DownloadDiskFull,
@@ -29,6 +31,7 @@ from core.errors import (
     ModelForbidden,
     ModelIncomplete,
     ModelMissing,
+    ModelNotEmbedder,
     ModelNotReranker,
     ScorerUnknown,
 )
@@ -41,6 +44,7 @@ from core.models import (
     download,
     find,
     known_models,
+    role_of,
     title_of,
     verify,
 )
@@ -314,6 +318,184 @@ def test_code_that_a_config_names_is_never_run(model: Path) -> None:
     inspect(model)
 
 
+# --- embedders ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def towers(tmp_path: Path) -> Path:
+    """Everything that makes a folder a two-tower model, but weights that compute anything."""
+    folder = tmp_path / "towers"
+    folder.mkdir()
+    made = {
+        "config.json": {
+            "model_type": "siglip",
+            "architectures": ["SiglipModel"],
+            "text_config": {"hidden_size": 24},
+            "vision_config": {"hidden_size": 32},
+        },
+        "preprocessor_config.json": {"image_processor_type": "SiglipImageProcessor"},
+        "tokenizer.json": {"version": "1.0"},
+    }
+    for name, content in made.items():
+        (folder / name).write_text(json.dumps(content))
+    save_file({"logit_scale": np.zeros(1, np.float32)}, folder / WEIGHTS)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture", "dimensions"),
+    [("siglip", "SiglipModel", 32), ("siglip2", "Siglip2Model", 32), ("clip", "CLIPModel", 20)],
+)
+def test_a_two_tower_model_is_an_embedder(towers: Path, family: str, architecture: str, dimensions: int) -> None:
+    changed = {"model_type": family, "architectures": [architecture], "projection_dim": 20}
+    edit_json(towers / "config.json", lambda read: read.update(changed))
+    for wanted in (True, None):
+        found = inspect(towers, embedder=wanted)
+        assert (found.role, found.family, found.dimensions) == (EMBEDDER, family, dimensions)
+    with pytest.raises(ModelNotReranker, match="an embedder"):
+        inspect(towers)
+    edit_json(towers / "config.json", lambda read: read.pop("architectures"))
+    assert inspect(towers, embedder=True).family == family
+
+
+def test_a_chinese_clip_may_have_its_words_in_a_plain_list(towers: Path) -> None:
+    edit_json(towers / "config.json", lambda read: read.update(model_type="chinese_clip", architectures=None))
+    (towers / "tokenizer.json").rename(towers / "vocab.txt")
+    assert inspect(towers, embedder=True).dimensions == 512
+    (towers / "vocab.txt").write_bytes(b"\n")
+    with pytest.raises(ModelDamaged, match=r"vocab\.txt.*empty"):
+        inspect(towers, embedder=True)
+    (towers / "vocab.txt").unlink()
+    with pytest.raises(ModelIncomplete, match=r"vocab\.txt"):
+        inspect(towers, embedder=True)
+
+
+BAD_TOWERS: dict[str, tuple[Callable[[Path], object], type[JudgeError], str]] = {
+    "one tower": (config(architectures=["SiglipVisionModel"]), ModelNotEmbedder, "SiglipVisionModel"),
+    "another kind": (config(model_type="blip", architectures=["BlipModel"]), ModelNotEmbedder, "BlipModel"),
+    "no text tower": (config(text_config=7), ModelNotEmbedder, "text_config"),
+    "no length": (config(vision_config={"hidden_size": "32"}), ModelNotEmbedder, "how long"),
+    "type a list": (config(model_type=["siglip"]), ModelNotEmbedder, "SiglipModel"),
+    "quantised": (config(quantization_config={"quant_method": "bitsandbytes"}), ModelNotEmbedder, "bitsandbytes"),
+    "no pixels": (lambda model: (model / "preprocessor_config.json").unlink(), ModelIncomplete, "preprocessor_config"),
+    "no tokenizer": (lambda model: (model / "tokenizer.json").unlink(), ModelIncomplete, "tokenizer.json"),
+    "tokenizer cut": (damage("tokenizer.json", lambda content: content[:-1]), ModelDamaged, "cut off"),
+    "weights cut": (damage(WEIGHTS, lambda content: content[:-1]), ModelDamaged, "should have"),
+    "weights a pointer": (damage(WEIGHTS, lambda _: POINTER), ModelDamaged, "pointer"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TOWERS)
+def test_what_is_no_whole_embedder_is_refused_with_a_reason(towers: Path, case: str) -> None:
+    spoil, error, words = BAD_TOWERS[case]
+    spoil(towers)
+    with pytest.raises(error) as caught:
+        inspect(towers, embedder=True)
+    assert words in str(caught.value)
+    assert str(towers) in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json", "tokenizer.json", WEIGHTS])
+def test_the_digest_of_towers_changes_with_all_that_vectors_depend_on(towers: Path, file: str) -> None:
+    before = inspect(towers, embedder=True).digest
+    content = (towers / file).read_bytes()
+    (towers / file).write_bytes(b" " + content if file != WEIGHTS else content[:-1] + b"\x01")
+    assert inspect(towers, embedder=True).digest != before
+
+
+def test_how_texts_are_cut_into_words_and_pictures_are_seen_counts_wherever_it_is_said(towers: Path) -> None:
+    digests = {inspect(towers, embedder=True).digest}
+    (towers / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    digests.add(inspect(towers, embedder=True).digest)
+    (towers / "preprocessor_config.json").unlink()
+    (towers / "processor_config.json").write_text('{"image_processor": {}}')
+    digests.add(inspect(towers, embedder=True).digest)
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("Qwen3-VL-Embedding-2B", EMBEDDER),
+        ("my-qwen-embedder", EMBEDDER),
+        ("Qwen3-VL-Reranker-2B", RERANKER),
+        ("Qwen3-VL-Embedding-turned-reranker", RERANKER),
+        ("model", ""),
+    ],
+)
+def test_what_a_qwen3_vl_is_for_is_told_by_its_name(model: Path, name: str, role: str) -> None:
+    folder = model.rename(model.with_name(name))
+    assert inspect(folder, embedder=None).role == role == kind_of(folder)[0] == role_of(str(folder))
+    if role == RERANKER:
+        with pytest.raises(ModelNotEmbedder, match="a reranker"):
+            inspect(folder, embedder=True)
+    else:
+        assert inspect(folder, embedder=True).dimensions == 64
+    (folder / WEIGHTS).unlink()
+    assert kind_of(folder) == (role, "qwen3_vl"), "a model that is not whole is of its kind"
+
+
+@pytest.mark.parametrize(
+    ("step", "role"), [("sentence_transformers.models.Pooling", EMBEDDER), ("x.LogitScore", RERANKER)]
+)
+def test_the_steps_after_the_network_tell_what_it_is_for(model: Path, step: str, role: str) -> None:
+    (model / "modules.json").write_text(json.dumps([{"type": "x.Transformer"}, {"type": step}]))
+    assert inspect(model, embedder=None).role == role
+
+
+def test_a_network_without_an_output_layer_is_an_embedder(model: Path) -> None:
+    edit_json(model / "config.json", lambda read: read.update(architectures=["Qwen3VLModel"]))
+    assert inspect(model, embedder=True).role == EMBEDDER
+    with pytest.raises(ModelNotReranker, match="an embedder"):
+        inspect(model)
+
+
+def test_a_chat_model_is_neither(model: Path) -> None:
+    folder = model.rename(model.with_name("Qwen3-VL-2B-Instruct"))
+    with pytest.raises(ModelNotEmbedder, match="a chat model"):
+        inspect(folder, embedder=True)
+    assert kind_of(folder) == ("", "")
+
+
+@pytest.mark.parametrize(("name", "embedder"), [("2B", True), ("Embedding-2B", False), ("SigLIP2", False)])
+def test_a_known_model_of_the_other_kind_is_refused_before_it_is_fetched(name: str, embedder: bool) -> None:
+    with pytest.raises(ModelNotEmbedder if embedder else ModelNotReranker, match=KNOWN[name].title):
+        find(name, embedder=embedder)
+    with pytest.raises(ModelMissing):
+        find(name, embedder=not embedder)
+    assert role_of(name) == KNOWN[name].role
+
+
+@pytest.mark.parametrize("name", ["SigLIP2", "siglip2-base-patch16-224", "google/siglip2-base-patch16-224"])
+def test_an_embedder_is_fetched_found_and_verified_as_a_reranker_is(
+    towers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with FakeHub(KNOWN["SigLIP2"].repo, model_files(towers)).serving() as serving:
+        monkeypatch.setenv("HF_ENDPOINT", serving.address)
+        list(download(name))
+        list(download(name))
+    found = find(name, embedder=True)
+    assert (found.name, found.digest) == ("SigLIP2", inspect(towers, embedder=True).digest)
+    fetched = {path.name for path in found.folder.iterdir()} - {"1_LogitScore"}
+    assert fetched == {path.name for path in towers.iterdir()}
+    assert list(verify(name))[-1].done == found.size
+    state = next(model for model in known_models() if model.name == "SigLIP2")
+    assert (state.usable, state.finds, state.folder) == (True, True, found.folder)
+    assert [model.name for model in candidates("auto", embedder=True)] == ["SigLIP2", "Embedding-2B", "Embedding-8B"]
+    flip_a_bit(found.folder / WEIGHTS)
+    with pytest.raises(ModelDamaged, match="not what was published"):
+        list(verify(str(found.folder)))
+
+
+def test_a_folder_of_towers_is_listed_as_a_finder_even_when_it_is_not_whole(towers: Path) -> None:
+    assert known_models([towers])[-1].finds
+    (towers / WEIGHTS).unlink()
+    found = known_models([towers])[-1]
+    assert (found.finds, found.family) == (True, "siglip")
+    assert isinstance(found.problem, ModelIncomplete)
+    assert towers not in [model.folder for model in candidates("auto", [towers])]
+
+
 # --- where models lie --------------------------------------------------------------------------------
 
 
@@ -411,8 +593,11 @@ def test_a_model_may_be_named_by_its_folder_in_a_cache(cache: Path) -> None:
 def test_all_models_are_listed_with_their_state(cache: Path, model: Path, tmp_path: Path) -> None:
     snapshot = put_in_cache(cache)
     (model / "tokenizer.json").unlink()
-    two, eight, own = known_models([tmp_path])
-    assert two == Found("2B", "Qwen3-VL-Reranker-2B", snapshot, inspect(TINY).size, inspect(TINY).size, None)
+    two, eight, towers, small, large, own = known_models([tmp_path])
+    size, kind = inspect(TINY).size, ("reranker", "qwen3_vl")
+    assert two == Found("2B", "Qwen3-VL-Reranker-2B", snapshot, size, size, None, *kind)
+    assert [model.finds for model in (two, eight, towers, small, large, own)] == [False, False, True, True, True, False]
+    assert (towers.title, towers.family, small.family) == ("siglip2-base-patch16-224", "siglip", "qwen3_vl")
     assert (eight.folder, eight.arrived, eight.problem, eight.usable) == (None, 0, None, False)
     assert eight.size == pytest.approx(17.5e9, rel=0.02)
     assert own.name == str(model)
@@ -422,10 +607,10 @@ def test_all_models_are_listed_with_their_state(cache: Path, model: Path, tmp_pa
 
 def test_a_copy_of_a_known_model_is_listed_once(cache: Path, model: Path, tmp_path: Path) -> None:
     own = model.rename(tmp_path / "Qwen3-VL-Reranker-2B")
-    two, _ = known_models([own])
+    two, *_ = known_models([own])
     assert (two.name, two.folder, two.usable) == ("2B", own, True)
     put_in_cache(cache)
-    two, _, copy = known_models([own])
+    two, *_, copy = known_models([own])
     assert (two.folder, copy.name) == (find("2B").folder, str(own))
 
 
@@ -500,7 +685,7 @@ def test_the_hubs_own_library_finds_what_was_fetched(hub: FakeHub, cache: Path) 
     list(download("2B"))
     code = (
         "from huggingface_hub import snapshot_download, try_to_load_from_cache\n"
-        f"print(snapshot_download({REPO!r}, local_files_only=True, allow_patterns=['*.json', '*.safetensors']))\n"
+        f"print(snapshot_download({REPO!r}, local_files_only=True, allow_patterns='*.json', ignore_patterns='o*/*'))\n"
         f"print(try_to_load_from_cache({REPO!r}, 'model.safetensors'))"
     )
     told = subprocess.run(
