@@ -12,16 +12,31 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.catalog import Catalog
 from core.decoding import Thumbnail
 from core.decoding.pool import DecodingPool, Task
-from core.errors import CatalogDamaged, CatalogError, CatalogOnShare, ListingUnknown, MediaError
+from core.errors import (
+    CatalogDamaged,
+    CatalogError,
+    CatalogOnShare,
+    FinderNotLoaded,
+    JudgeError,
+    JudgeNotLoaded,
+    ListingUnknown,
+    MediaError,
+    PreparedInPart,
+    PreparedOtherwise,
+    TooFewPrepared,
+)
 from core.following import Compared, Counted, follow
 from core.jobs import (
+    BUILTIN,
     Adopt,
     BackUp,
     ClearStorage,
+    CountPrepared,
     DownloadModel,
     EstimateCost,
     Event,
@@ -36,12 +51,15 @@ from core.jobs import (
     MakeThumbnails,
     MeasureStorage,
     Notice,
+    Preparation,
+    Prepare,
     Rank,
     Request,
     Restore,
     Scan,
     ScanFinished,
     ScanStarted,
+    Settled,
     Stacked,
     Subfolders,
     ThumbnailMade,
@@ -50,19 +68,23 @@ from core.jobs import (
 )
 from core.judges import Judges
 from core.media import Away, Changed, Gone, Listed, Listing, subfolders
-from core.ranking import rank
-from core.ranking.asking import explain
+from core.query import Query
+from core.ranking import Means, find_and_judge, prepare, rank
+from core.ranking.asking import explain, is_at_hand
 from core.ranking.kept import Kept, kept_under
 from core.ranking.opened import ListingRecord, OpenListing
-from core.scorers import Scorer
+from core.scorers import JudgeChoice, Scorer
+from core.scorers.embedding import VECTORS, Embedder
 from core.settings import Home, load_settings
-from core.stacks import find_stacks
+from core.stacks import Vectors, find_stacks, nearness_of
 from core.storage import back_up, clear, measure, restore
 
 T = TypeVar("T")
 Steps = Generator[Event | None, None, None]
 """A job to be stepped: it yields None when it can do nothing until `Engine.answered` is set."""
 
+ENOUGH_PREPARED = 0.5
+"""The share of a folder that an embedder must know to find in it; else the built-in matcher does."""
 HELD_LISTINGS = 8
 """Listings kept by token; the oldest is forgotten first."""
 
@@ -81,11 +103,12 @@ class Engine(Jobs):
         self._listings: OrderedDict[str, OpenListing] = OrderedDict()
         self._judges = Judges(self.home.judges, lambda: load_settings(self.home.settings)[0].model_folders)
         self._kept: dict[str, Kept] = {}
+        self._rankings: set[object] = set()  # those that have something to do: whatever is prepared waits for them
         self._pruned = False
         self._told: list[CatalogError] = []
 
     def close(self) -> None:
-        self._judges.unload()
+        self._judges.close()
         self._pool.close()
         self.catalog.close()
 
@@ -108,6 +131,10 @@ class Engine(Jobs):
         match request:
             case Rank():
                 return self._rank(request)
+            case Prepare():
+                return self._prepare(request)
+            case CountPrepared():
+                return self._count_prepared(request)
             case MakeThumbnails():
                 return self._thumbnails(request)
             case MakePreview():
@@ -129,10 +156,10 @@ class Engine(Jobs):
             case EstimateCost():
                 return self._threaded(self._judges.cost(request.judge))
             case LoadJudge():
-                return self._threaded(self._judges.load(request.judge))
+                return self._threaded(self._judges.load(request.judge, finder=request.finder))
             case UnloadJudge():
                 # In a thread: it waits for the judge's present batch.
-                return self._threaded(self._judges.unloaded())
+                return self._threaded(self._judges.unloaded(finder=request.finder))
             case DownloadModel():
                 return self._threaded(self._judges.download(request.name))
             case VerifyModel():
@@ -209,36 +236,130 @@ class Engine(Jobs):
             if isinstance(notice, CatalogOnShare | CatalogDamaged):
                 self._told.append(notice)  # it stays so; the others stand in the way of each ranking anew
             yield Notice(notice)
-        thumbnail = (request.thumbnail_pixels, str(self.home.thumbnails)) if request.thumbnail_pixels else None
-        for last_try in (False, True):
-            try:
-                yield from rank(
-                    request.query,
-                    opened,
-                    scorer,
-                    self._kept_of(scorer),
-                    self.catalog,
-                    self._pool,
-                    on_judged=self.answered.set,
-                    thumbnail=thumbnail,
-                    live=request.live,
-                )
-                break
-            except CatalogDamaged as error:
-                if last_try:
-                    raise
-                yield Notice(error)  # set aside by now, and a new one begun
+        means = self._means(opened, request.thumbnail_pixels)
+        under_way = object()
+        try:
+            for last_try in (False, True):
+                try:
+                    for event in self._ranked(request, scorer, means):
+                        if isinstance(event, Settled):
+                            self._rankings.discard(under_way)
+                        elif event is not None:
+                            self._rankings.add(under_way)
+                        yield event
+                    break
+                except CatalogDamaged as error:
+                    if last_try:
+                        raise
+                    yield Notice(error)  # set aside by now, and a new one begun
+        finally:
+            self._rankings.discard(under_way)
+
+    def _ranked(self, request: Rank, scorer: Scorer[Any], means: Means) -> Steps:
+        """A ranking of one stage, or of two."""
+        judge = scorer, self._kept_of(scorer)
+        is_slow = scorer.appetite and not scorer.encodes
+        if request.finder is None or not is_slow:
+            if scorer.encodes:
+                yield from self._tell_prepared(scorer, means.opened)
+            yield from rank(request.query, *judge, means, live=request.live)
+            return
+        finder = yield from self._finder(request.finder, request.query, means.opened)
+        yield from find_and_judge(
+            request.query,
+            (finder, self._kept_of(finder)),
+            judge,
+            means,
+            judge_seconds=request.judge_seconds,
+            live=request.live,
+        )
+
+    def _finder(
+        self, choice: JudgeChoice, query: Query, opened: OpenListing
+    ) -> Generator[Event | None, None, Scorer[Any]]:
+        """Who finds: the one that was chosen if it can, else the built-in matcher."""
+        try:
+            finder = self._judges.finder(choice)
+        except JudgeNotLoaded as error:
+            yield Notice(FinderNotLoaded(name=str(error.data["name"])))
+            return self._judges.finder(BUILTIN)
+        if not finder.encodes:
+            return finder
+        prepared, total = yield from self._tell_prepared(finder, opened)
+        is_loaded = isinstance(finder, Embedder) and finder.encoder is not None
+        if not is_loaded and not all(is_at_hand(asked, finder, self.catalog) for asked in _asked(query)):
+            yield Notice(FinderNotLoaded(name=finder.title))
+            return self._judges.finder(BUILTIN)
+        if prepared < total * ENOUGH_PREPARED:
+            yield Notice(TooFewPrepared(prepared=prepared, total=total, name=finder.title))
+            return self._judges.finder(BUILTIN)
+        return finder
+
+    def _tell_prepared(
+        self, scorer: Scorer[Any], opened: OpenListing
+    ) -> Generator[Event | None, None, tuple[int, int]]:
+        """How many files of how many it knows; what it does not know is told."""
+        yield from self._resolved(opened)
+        contents = opened.contents[~opened.listing.gone[: opened.resolved]]
+        known = self._kept_of(scorer).knows(contents, self.catalog)
+        prepared, total = int(np.count_nonzero(known)), len(contents)
+        if prepared < total:
+            extractor = kept_under(scorer)
+            others = self.catalog.have_features_of_others(extractor, VECTORS, contents[~known & (contents > 0)])
+            if count := int(np.count_nonzero(others)):
+                yield Notice(PreparedOtherwise(count=count, name=scorer.title))
+            elif prepared:
+                yield Notice(PreparedInPart(missing=total - prepared, total=total, name=scorer.title))
+        return prepared, total
+
+    def _prepare(self, request: Prepare) -> Steps:
+        opened, scorer = self._opened(request.listing), self._judges.finder(request.finder)
+        yield from prepare(
+            scorer,
+            self._kept_of(scorer),
+            self._means(opened),
+            may_work=lambda: not self._rankings,
+            live=request.live,
+        )
+
+    def _count_prepared(self, request: CountPrepared) -> Steps:
+        opened, scorer = self._opened(request.listing), self._judges.finder(request.finder)
+        yield from self._resolved(opened)
+        contents = opened.contents[~opened.listing.gone[: opened.resolved]]
+        known = self._kept_of(scorer).knows(contents, self.catalog)
+        yield Preparation(int(np.count_nonzero(known)), len(contents), 0)
+
+    def _means(self, opened: OpenListing, thumbnail_pixels: int = 0) -> Means:
+        thumbnail = (thumbnail_pixels, str(self.home.thumbnails)) if thumbnail_pixels else None
+        return Means(opened, self.catalog, self._pool, self.answered.set, thumbnail)
+
+    def _resolved(self, opened: OpenListing) -> Generator[None, None, None]:
+        """Look up what the catalog knows of a listing, as far as that goes by now; others have their turn meanwhile."""
+        opened.forget_if_renewed(self.catalog)
+        while opened.resolve_some(self.catalog):
+            self.answered.set()
+            yield None
 
     def _stacks(self, request: FindStacks) -> Steps:
         opened = self._opened(request.listing)
-        opened.forget_if_renewed(self.catalog)
-        while opened.resolve_some(self.catalog):
-            self.answered.set()  # others have their turn, then it goes on
-            yield None
+        yield from self._resolved(opened)
         contents, kinds = opened.contents.copy(), opened.listing.kinds[: opened.resolved].copy()
         identities = self.catalog.identities(np.unique(contents))
+        vectors = self._vectors(request.finder, contents)
+        yield from self._once(lambda: Stacked(find_stacks(contents, identities, kinds, vectors)))
 
-        yield from self._once(lambda: Stacked(find_stacks(contents, identities, kinds)))
+    def _vectors(self, choice: JudgeChoice | None, contents: NDArray[np.int64]) -> Vectors | None:
+        """What a finder's vectors say of these contents, as far as they are in memory."""
+        if choice is None or choice.is_builtin:
+            return None
+        try:
+            finder = self._judges.finder(choice)
+        except JudgeError:
+            return None  # it is told where it is wanted
+        kept = self._kept_of(finder)
+        rows = kept.rows(contents)
+        rows[contents == 0] = -1
+        return Vectors(kept.shelf, rows, nearness_of(kept.shelf, rows))
 
     def _clear(self, request: ClearStorage) -> Steps:
         yield from self._once(lambda: clear(self.home, request.parts))
@@ -369,6 +490,11 @@ class Engine(Jobs):
                 yield item
         finally:
             stopped.set()
+
+
+def _asked(query: Query) -> list[Query]:
+    """The query, and its minus if it has one."""
+    return [query.wanted, *filter(None, [query.unwanted])]
 
 
 def _prune(thumbnails: str) -> None:

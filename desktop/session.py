@@ -25,6 +25,8 @@ from core import (
     Listed,
     Listing,
     Notice,
+    Preparation,
+    Prepare,
     Progress,
     Query,
     Rank,
@@ -34,6 +36,7 @@ from core import (
     Scored,
     Settled,
     Stacked,
+    Staged,
     Understood,
     Unlisted,
 )
@@ -78,13 +81,19 @@ class Session(QObject):
     """Path and error: the folder can't be listed."""
     ranking_started = Signal(object)
     """Query."""
-    scored = Signal(object, object)
-    """Rows and scores."""
+    scored = Signal(object, object, bool)
+    """Rows, scores, and whether they were judged; else only found."""
+    staged = Signal(object)
+    """Staged: how far a ranking with a finder is."""
+    prepared = Signal(object)
+    """Preparation: how much of the folder the finder knows."""
     failed = Signal(object, object)
     """Rows and errors."""
     understood = Signal(object)
     """Understood: how the judge took the words, once, near a ranking's start."""
     progressed = Signal(object)
+    preparing_refused = Signal(object)
+    """An exception: the folder can't be prepared, or not any further."""
     phase_changed = Signal(object)
     noticed = Signal(object)
     """An exception worth a sentence; work goes on."""
@@ -96,17 +105,24 @@ class Session(QObject):
     def __init__(self, link: EngineLink, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._link = link
-        self._scan_job = self._rank_job = self._stack_job = 0
+        self._scan_job = self._rank_job = self._stack_job = self._prepare_job = 0
         self._stack_timer = QTimer(self, singleShot=True)
         self._stack_timer.timeout.connect(self._find_stacks)
         self._stacking_seconds = STACKING_SECONDS
-        self._scanned_again = self._asked_again = 0
+        self._scanned_again = self._asked_again = self._prepared_again = 0
+        self._asked_seconds: float | None = None
         self._refused = self._is_remarked = False
         self.listing: Listing | None = None
         self.query: Query | None = None
         self.judge = JudgeChoice()
         self.ranked_by = JudgeChoice()
         """Which judge the ranking shown was asked of; `judge` is the one that the next question goes to."""
+        self.finder: JudgeChoice | None = None
+        """Who finds for the next question, so that the judge takes the most promising first; None: nobody does."""
+        self.judge_seconds: float | None = None
+        """For how long the judge works at what was found; None: until all is judged."""
+        self.preparing = False
+        """Whether the finder is learning the folder, or waits for a ranking before it goes on."""
         self.thumbnail_pixels = 256
         self.phase = Phase.NONE
         self.failures: dict[int, MediaError] = {}
@@ -123,6 +139,7 @@ class Session(QObject):
 
     def _scan(self, folder: str, recursive: bool) -> None:
         self._stop_ranking()
+        self.stop_preparing()
         self._stop_stacking()
         self.unlisted = []
         self._follow(folder, recursive, None)
@@ -205,22 +222,38 @@ class Session(QObject):
             return
         self._asked_again = 0
         self.failures = {}
-        self._ask(query, self.listing)
+        self._ask(query, self.listing, self.judge_seconds)
         self.ranking_started.emit(query)
         self._enter(Phase.RUNNING)
 
     def ask_again(self) -> None:
         """Ask the same question again and keep what is shown: its judge had been lost, and is back."""
+        self._go_on(self.judge_seconds)
+
+    def judge_on(self, seconds: float | None) -> None:
+        """Have the judge go on with the question, for so many seconds, or until all is judged."""
+        self._go_on(seconds)
+
+    def _go_on(self, seconds: float | None) -> None:
         if self.query is not None and self.listing is not None and not self._refused:
             self._stop_ranking()
-            self._ask(self.query, self.listing)
+            self._ask(self.query, self.listing, seconds)
             self._enter(Phase.RUNNING)
 
-    def _ask(self, query: Query, listing: Listing) -> None:
+    def _ask(self, query: Query, listing: Listing, judge_seconds: float | None) -> None:
         self.ranked_by = self.judge
+        self._asked_seconds = judge_seconds
         self._is_remarked = False
         self._rank_job = self._link.run(
-            Rank(query, listing, self.judge, self.thumbnail_pixels, live=True),
+            Rank(
+                query,
+                listing,
+                self.judge,
+                self.thumbnail_pixels,
+                live=True,
+                finder=self.finder,
+                judge_seconds=judge_seconds,
+            ),
             self._on_ranking,
             on_end=lambda: self._enter(Phase.FINISHED),
             on_error=self._ranking_failed,
@@ -258,13 +291,15 @@ class Session(QObject):
                 if self.failures:
                     for row in event.rows.tolist():
                         self.failures.pop(row, None)
-                self.scored.emit(event.rows, event.scores)
+                self.scored.emit(event.rows, event.scores, event.judged)
                 self._stack_soon()
             case Failed():
                 self.failures.update(zip(event.rows, event.errors, strict=True))
                 self.failed.emit(event.rows, event.errors)
             case Understood():
                 self.understood.emit(event)
+            case Staged():
+                self.staged.emit(event)
             case Progress():
                 if self.phase is Phase.FINISHED and event.done < event.total:
                     self._enter(Phase.RUNNING)  # something has come or changed since
@@ -286,10 +321,45 @@ class Session(QObject):
             self._asked_again += 1
             self.noticed.emit(error)
             # What is shown stays: the scores so far come back first, from the catalog.
-            self._ask(self.query, self.listing)
+            self._ask(self.query, self.listing, self._asked_seconds)
             return
         self._enter(Phase.FAILED)
         self.ranking_refused.emit(error)
+
+    # --- preparing -------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Have the finder learn the open folder, now and as files come; rankings go first."""
+        if self.listing is None or self._refused or self.finder is None:
+            return
+        self._link.cancel(self._prepare_job)
+        self.preparing = True
+        self._prepare_job = self._link.run(
+            Prepare(self.listing, self.finder, live=True),
+            self._on_preparation,
+            on_end=self._preparation_ended,
+            on_error=self._preparation_ended,
+        )
+
+    def stop_preparing(self) -> None:
+        """What is prepared stays."""
+        self._link.cancel(self._prepare_job)
+        self.preparing = False
+
+    def _on_preparation(self, event: Event) -> None:
+        match event:
+            case Preparation():
+                self.prepared.emit(event)
+            case Notice():
+                self.noticed.emit(event.error)
+
+    def _preparation_ended(self, error: BaseException | None = None) -> None:
+        self.preparing = False
+        if isinstance(error, EngineStopped) and self._prepared_again < ASK_AGAIN:
+            self._prepared_again += 1
+            self.prepare()
+        elif error is not None:
+            self.preparing_refused.emit(error)
 
     # --- duplicates ------------------------------------------------------------------------------
 
@@ -310,7 +380,7 @@ class Session(QObject):
 
         self._link.cancel(self._stack_job)
         # Whatever stands in the way is told by the ranking too; stacks are found again after the next scores.
-        self._stack_job = self._link.run(FindStacks(self.listing), show, on_error=lambda _: None)
+        self._stack_job = self._link.run(FindStacks(self.listing, self.finder), show, on_error=lambda _: None)
 
     def _stop_stacking(self) -> None:
         self._stack_timer.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,14 @@ def judge_identity(scorer: Scorer[Any]) -> str:
 
 
 def ask(
-    query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
+    query: Query, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool, on_done: Callable[[], None] = lambda: None
 ) -> Generator[None, None, tuple[QuickQuestion[Any] | SlowQuestion, bytes]]:
-    """The query made ready, and its digest; its references are recalled or read. Raises QueryError."""
-    references = [_recall(reference, scorer, catalog) for reference in query.references]
+    """The query made ready, and its digest; its references are recalled or read. Raises QueryError, JudgeError.
+
+    `on_done` is called, from any thread, when an encoder has made its vector.
+    """
+    by_features = scorer.asks_by_features(query)
+    references = [_recall(reference, scorer, catalog) if by_features else None for reference in query.references]
     readings = {
         index: Reading.of(str(reference.path), scorer, pool, region=reference.region)
         for index, reference in enumerate(query.references)
@@ -47,14 +53,49 @@ def ask(
             _learn(str(reference.path), decoded, feature, scorer, catalog)
     known = [reference for reference in references if reference is not None]
     digest = query.digest([fingerprint for fingerprint, _ in known])
-    return scorer.ask(query, [document for _, document in known]), digest
+    documents = [document for _, document in known]
+    if scorer.encodes:
+        question = yield from _encoded(query, documents, scorer, on_done)
+        return question, digest
+    return scorer.ask(query, documents), digest
+
+
+def is_at_hand(query: Query, scorer: Scorer[Any], catalog: Catalog) -> bool:
+    """Whether a judge that encodes can answer from what is kept, with no model loaded. Raises CatalogError."""
+    return scorer.asks_by_features(query) and all(_recall(each, scorer, catalog) for each in query.references)
+
+
+def _encoded(
+    query: Query, documents: Sequence[Document], scorer: Scorer[Any], on_done: Callable[[], None]
+) -> Generator[None, None, QuickQuestion[Any]]:
+    """The query encoded in a thread; closed early, that ends soon."""
+    stopped = threading.Event()
+    encoded: Future[QuickQuestion[Any]] = Future()
+
+    def work() -> None:
+        try:
+            encoded.set_result(scorer.encode_query(query, documents, stopped.is_set))
+        except BaseException as error:  # handed to the thread that asked
+            encoded.set_exception(error)
+        on_done()
+
+    threading.Thread(target=work, name="query", daemon=True).start()
+    try:
+        while not encoded.done():
+            yield None
+        return encoded.result()
+    finally:
+        stopped.set()
 
 
 def explain(
     query: Query, opened: OpenListing, row: int, scorer: Scorer[Any], catalog: Catalog, pool: DecodingPool
 ) -> Generator[Explanation | None, None, None]:
-    """Why the file in this row stands where it does; nothing while its content isn't known. Raises QueryError."""
+    """Why the file in this row stands where it does; nothing while its content isn't known, or of a judge that has no
+    reasons: of vectors there is only the score. Raises QueryError."""
     opened.forget_if_renewed(catalog)
+    if scorer.encodes:
+        return
     content = int(opened.contents[row]) if row < opened.resolved else 0
     feature = _kept_feature(content, scorer, catalog) if content and scorer.extractor else None
     if feature:
@@ -80,7 +121,7 @@ class Reading:
         thumbnail: tuple[int, str] | None = None,
     ) -> Reading:
         """Have a file read; `thumbnail` (pixels, cache folder): also leave a thumbnail."""
-        if scorer.extractor:
+        if scorer.extractor and not scorer.encodes:
             return cls(pool.extract(path, scorer.pixels, scorer.extract, region=region, page=page, thumbnail=thumbnail))
         return cls(pool.decode(path, scorer.pixels, region=region, page=page, thumbnail=thumbnail))
 

@@ -1,16 +1,20 @@
-"""How a slow judge works beside the pipeline: a thread that takes whatever documents wait and tells what it found.
+"""How a slow judge or encoder works beside the pipeline: a thread that takes whatever documents wait and tells what
+it found.
 
-The pipeline goes on reading files, and other jobs have their turn, while the judge computes. Each document is judged
+The pipeline goes on reading files, and other jobs have their turn, while the model computes. Each document is judged
 by each part of the query that wants it, and comes back once all of them have answered.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from core.scorers import Document, SlowQuestion
+from core.scorers import Document, Feature, Verdicts
+
+Work = Callable[[Sequence[Document], Callable[[], bool]], Iterator[Verdicts]]
+"""`SlowQuestion.judge_slowly`, or `Scorer.encode`."""
 
 
 @dataclass
@@ -24,13 +28,16 @@ class Judged:
     """Why there is none."""
     forgotten: bool = False
     """It was given by fingerprint alone, and has to be read again."""
+    feature: Feature | None = None
+    """What an encoder keeps of it."""
 
 
 class Desk:
     """Documents on their way through a judge. Used by one thread, which `on_done` wakes when some are through."""
 
-    def __init__(self, questions: Sequence[SlowQuestion], on_done: Callable[[], None]) -> None:
-        self._questions = questions
+    def __init__(self, works: Sequence[Work], on_done: Callable[[], None]) -> None:
+        """`works`: what is done to a document, by part of the query."""
+        self._works = works
         self._on_done = on_done
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, Document, frozenset[int]]] = []
@@ -86,16 +93,17 @@ class Desk:
     def _judge(self, group: list[tuple[int, Document, frozenset[int]]]) -> None:
         files = [Judged(ticket) for ticket, _, _ in group]
         left = [set(parts) for _, _, parts in group]
-        for part, question in enumerate(self._questions):
+        for part, work in enumerate(self._works):
             places = [
                 place for place, (_, _, parts) in enumerate(group) if part in parts and not files[place].forgotten
             ]
             documents = [group[place][1] for place in places]
-            for verdicts in question.judge_slowly(documents, self._stopped.is_set) if documents else ():
+            for verdicts in work(documents, self._stopped.is_set) if documents else ():
                 for index, score in zip(verdicts.indices, verdicts.scores.tolist(), strict=True):
                     place = places[index]
                     files[place].scores[part] = score
                     files[place].reason = files[place].reason or verdicts.reasons.get(index, "")
+                    files[place].feature = verdicts.features.get(index)
                     left[place].discard(part)
                 for index in verdicts.forgotten:
                     files[places[index]].forgotten = True

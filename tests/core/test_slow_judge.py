@@ -17,7 +17,7 @@ from core.errors import JudgeNotLoaded, ScoreMissing
 from core.jobs import Event, Failed, Scored
 from core.media import Listed, Listing, PixelPolicy, scan
 from core.query import Query
-from core.ranking import rank
+from core.ranking import Means, rank
 from core.ranking.kept import Kept
 from core.ranking.opened import OpenListing
 from core.scorers import Document, KeepsNoFeatures, OnlyScores, Verdicts
@@ -137,7 +137,8 @@ def ask(folder: Path, catalog: Catalog, pool: CountingPool, judge: Brightness) -
             assert isinstance(chunk, Listed)
             listing.append(chunk)
         listing.complete = True
-        for event in rank(query, OpenListing(listing), judge, Kept(judge), catalog, pool, on_judged=lambda: None):
+        means = Means(OpenListing(listing), catalog, pool, lambda: None)
+        for event in rank(query, judge, Kept(judge), means):
             if event is None:
                 time.sleep(0.005)
             else:

@@ -73,6 +73,17 @@ class Child:
     news_at: float = 0.0
     """When it last told a score that was new."""
 
+    def kill(self, *, engine_first: bool) -> None:
+        """All of it; or its engine, which it begins anew, and then all of it."""
+        if engine_first and self.engine:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(self.engine).kill()
+            time.sleep(0.1)
+        for process in [self.process, *_family(self.process.pid)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+
     def listen(self) -> None:
         assert self.process.stdout is not None
         with self.process.stdout as lines:
@@ -123,14 +134,7 @@ def run(kills: int, seed: int, folder: Path, home: Path, *, pictures: int, more:
         while time.monotonic() < until and child.process.poll() is None:
             time.sleep(0.005)
         killed_at = time.monotonic()
-        if chance.random() < 0.5 and child.engine:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(child.engine).kill()
-            time.sleep(0.1)
-        for process in [child.process, *_family(child.process.pid)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        child.process.wait()
+        child.kill(engine_first=chance.random() < 0.5)
         listener.join()
         told |= child.told
         if child.news_at and len(told) < first + more:

@@ -1,0 +1,311 @@
+"""An embedder as a judge, as a finder and while it learns a folder: encoded once, asked at once."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from core.catalog import Catalog
+from core.errors import JudgeNotLoaded, ScoreMissing
+from core.jobs import Event, Preparation, Settled, Staged
+from core.query import Query
+from core.ranking import Means, find_and_judge, prepare, rank
+from core.ranking.kept import Kept
+from core.scorers.builtin import BuiltinMatcher
+from core.scorers.embedding import Embedder
+from tests.core.finding_kit import BrightnessEncoder, CountingPool, Oracle, Told, embedder, grey, open_folder, taken
+
+LEVELS = [0, 40, 80, 120, 160, 200, 240]
+WHITE = Query("white")
+BRIGHTEST_FIRST = [f"{level:03d}.png" for level in reversed(LEVELS)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    grey(tmp_path / "pictures", LEVELS)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog(tmp_path / "catalog.sqlite3") as catalog:
+        yield catalog
+
+
+@pytest.fixture
+def pool() -> Iterator[CountingPool]:
+    with CountingPool(workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def means(folder: Path, catalog: Catalog, pool: CountingPool) -> Means:
+    return open_folder(folder, catalog, pool)
+
+
+@pytest.fixture
+def encoder() -> BrightnessEncoder:
+    return BrightnessEncoder()
+
+
+def ranked(means: Means, scorer: Embedder, query: Query = WHITE) -> Told:
+    return Told(means, taken(rank(query, scorer, Kept(scorer), means)))
+
+
+def prepared(means: Means, scorer: Embedder) -> Told:
+    return Told(means, taken(prepare(scorer, Kept(scorer), means, may_work=lambda: True)))
+
+
+def staged(
+    means: Means, scorer: Embedder | BuiltinMatcher, judge: Oracle, seconds: float | None = None, query: Query = WHITE
+) -> Told:
+    steps = find_and_judge(query, (scorer, Kept(scorer)), (judge, Kept(judge)), means, judge_seconds=seconds)
+    return Told(means, taken(steps))
+
+
+# --- by itself ---------------------------------------------------------------------------------------
+
+
+def test_each_file_is_encoded_once_and_the_second_question_opens_none(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    means = open_folder(folder, catalog, pool)
+    assert ranked(means, embedder(encoder)).order == BRIGHTEST_FIRST
+    assert len(encoder.encoded) == pool.decoded == len(LEVELS)
+    for again in (means, open_folder(folder, catalog, pool)):
+        assert ranked(again, embedder(encoder), Query("white", minus="white")).scores["000.png"] > 0
+        assert ranked(again, embedder(encoder)).order == BRIGHTEST_FIRST
+    assert len(encoder.encoded) == pool.decoded == len(LEVELS)
+
+
+def test_its_scores_are_half_of_one_plus_the_cosine_and_are_not_kept(
+    means: Means, catalog: Catalog, encoder: BrightnessEncoder
+) -> None:
+    told = ranked(means, embedder(encoder))
+    assert told.scores["000.png"] == pytest.approx(0.5, abs=0.01)
+    assert told.scores["120.png"] == pytest.approx((1 + np.sin(120 / 255 * np.pi / 2)) / 2, abs=0.01)
+    assert told.judged == set(told.scores)
+    known = catalog.scores(f"{embedder(encoder).identity}; decoding 3", b"", 0)
+    assert np.isnan(known.of(np.arange(1, 8))[0]).all()
+
+
+def test_a_copy_and_a_file_with_the_same_pixels_are_not_encoded_again(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    ranked(open_folder(folder, catalog, pool), embedder(encoder))
+    shutil.copy(folder / "240.png", folder / "copy.png")
+    rated = PngInfo()
+    rated.add_text("Comment", "five stars")
+    Image.open(folder / "200.png").save(folder / "rated.png", pnginfo=rated)
+    told = ranked(open_folder(folder, catalog, pool), embedder(encoder))
+    assert told.scores["copy.png"] == told.scores["240.png"]
+    assert told.scores["rated.png"] == told.scores["200.png"]
+    assert len(encoder.encoded) == len(LEVELS)
+
+
+def test_what_could_not_be_encoded_fails_with_the_reason_and_is_tried_again(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    encoder.silent_about = {80}
+    told = ranked(open_folder(folder, catalog, pool), embedder(encoder))
+    assert told.failed == {"080.png": [ScoreMissing(reason="too plain")]}
+    encoder.silent_about = set()
+    told = ranked(open_folder(folder, catalog, pool), embedder(encoder))
+    assert told.order == BRIGHTEST_FIRST
+
+
+def test_a_picture_whose_vector_is_kept_is_asked_without_the_model_and_words_are_not(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    means = open_folder(folder, catalog, pool)
+    ranked(means, embedder(encoder))
+    told = ranked(means, embedder(None), Query(images=(folder / "080.png",)))
+    assert told.order[0] == "080.png"
+    assert told.scores["080.png"] == pytest.approx(1, abs=1e-4)
+    assert pool.decoded == len(LEVELS)
+    with pytest.raises(JudgeNotLoaded):
+        ranked(means, embedder(None))
+
+
+def test_vectors_of_another_model_or_of_other_length_are_never_used(
+    means: Means, catalog: Catalog, encoder: BrightnessEncoder
+) -> None:
+    ranked(means, embedder(encoder))
+    ranked(means, embedder(encoder, digest="newer"))
+    assert len(encoder.encoded) == 2 * len(LEVELS)
+    ranked(means, embedder(encoder, numbers=8))
+    assert len(encoder.encoded) == 3 * len(LEVELS)
+
+
+def test_vectors_that_are_broken_in_the_catalog_are_made_anew(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    ranked(open_folder(folder, catalog, pool), embedder(encoder))
+    with sqlite3.connect(catalog.path) as other:
+        other.execute("UPDATE features SET data = x'01' WHERE content IN (1, 2)")
+    other.close()
+    assert ranked(open_folder(folder, catalog, pool), embedder(encoder)).order == BRIGHTEST_FIRST
+    assert len(encoder.encoded) == len(LEVELS) + 2
+
+
+# --- learning a folder -------------------------------------------------------------------------------
+
+
+def test_a_prepared_folder_is_ranked_without_opening_a_file(
+    means: Means, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    told = prepared(means, embedder(encoder))
+    last = told.of(Preparation)[-1]
+    assert (last.prepared, last.total, last.failed) == (len(LEVELS), len(LEVELS), 0)
+    assert isinstance(told.events[-1], Preparation | Settled)
+    assert told.of(Settled)
+    assert ranked(means, embedder(encoder)).order == BRIGHTEST_FIRST
+    assert pool.decoded == len(encoder.encoded) == len(LEVELS)
+
+
+def test_preparing_waits_while_it_may_not_work_and_goes_on_with_the_rest(
+    means: Means, encoder: BrightnessEncoder
+) -> None:
+    encoder.pause = 0.05
+    may_work = [True]
+    waited = 0
+    for event in prepare(embedder(encoder), Kept(embedder(encoder)), means, may_work=lambda: may_work[0], live=False):
+        if isinstance(event, Preparation) and not event.waiting and event.prepared and not waited:
+            may_work[0] = False
+        elif not may_work[0]:
+            waited += 1
+            time.sleep(0.02)
+            if waited == 30:
+                may_work[0] = True
+        elif event is None:
+            time.sleep(0.01)
+    assert waited >= 30
+    told = prepared(means, embedder(encoder))
+    assert told.of(Preparation)[-1].prepared == len(LEVELS)
+
+
+def test_preparing_that_was_broken_off_takes_only_the_rest(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    encoder.pause = 0.1
+    means = open_folder(folder, catalog, pool)
+    steps = prepare(embedder(encoder), Kept(embedder(encoder)), means, may_work=lambda: True)
+    done = next(e.prepared for e in taken(steps) if isinstance(e, Preparation) and e.prepared)
+    steps.close()
+    encoder.pause, before = 0.0, len(encoder.encoded)
+    told = prepared(open_folder(folder, catalog, pool), embedder(encoder))
+    assert told.of(Preparation)[-1].prepared == len(LEVELS)
+    assert len(encoder.encoded) - before <= len(LEVELS) - done
+
+
+def test_the_builtin_matcher_prepares_too(means: Means, pool: CountingPool) -> None:
+    matcher = BuiltinMatcher()
+    told = Told(means, taken(prepare(matcher, Kept(matcher), means, may_work=lambda: True)))
+    assert told.of(Preparation)[-1].prepared == len(LEVELS)
+    assert means.catalog.features(f"{matcher.extractor}; decoding 3", range(1, 8)).keys() == set(range(1, 8))
+
+
+# --- find, then judge --------------------------------------------------------------------------------
+
+
+def test_everything_is_in_order_at_once_then_the_most_promising_are_judged_first(
+    means: Means, encoder: BrightnessEncoder
+) -> None:
+    prepared(means, embedder(encoder))
+    judge = Oracle(lambda level: level / 255)
+    told = staged(means, embedder(encoder), judge)
+    first = next(event for event in told.events if hasattr(event, "judged") and hasattr(event, "scores"))
+    assert not first.judged
+    assert len(first.rows) == len(LEVELS)
+    assert judge.judged == sorted(LEVELS, reverse=True)
+    assert told.order == BRIGHTEST_FIRST
+    assert told.judged == set(BRIGHTEST_FIRST)
+
+
+def test_the_judge_stops_when_its_time_is_up_and_what_is_only_found_stands_below(
+    means: Means, encoder: BrightnessEncoder
+) -> None:
+    prepared(means, embedder(encoder))
+    judge = Oracle(lambda level: 0.2 if level < 220 else 0.1)
+    judge.pause = 0.2
+    told = staged(means, embedder(encoder), judge, 0.5)
+    assert 1 <= len(told.judged) <= 4
+    assert set(told.order[: len(told.judged)]) == told.judged
+    only_found = [name for name in BRIGHTEST_FIRST if name not in told.judged]
+    assert told.order[len(told.judged) :] == only_found
+    last = told.of(Staged)[-1]
+    assert (last.found, last.judged, last.total) == (len(LEVELS), len(told.judged), len(LEVELS))
+    assert not last.judging
+    assert not last.calibrated
+    assert last.seconds_left == 0
+    # Judged on, it goes on with the next: nothing is judged twice.
+    before = list(judge.judged)
+    told = staged(means, embedder(encoder), judge)
+    assert told.judged == set(BRIGHTEST_FIRST)
+    assert len(judge.judged) <= len(LEVELS) + 1
+    assert set(judge.judged[len(before) :]).isdisjoint(
+        int(name[:3]) for name in BRIGHTEST_FIRST if int(name[:3]) in before[:-1]
+    )
+
+
+def test_files_that_are_not_prepared_are_encoded_after_the_judge_has_had_its_time(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    prepared(open_folder(folder, catalog, pool), embedder(encoder))
+    grey(folder, [250])
+    judge = Oracle(lambda level: level / 255)
+    means = open_folder(folder, catalog, pool)
+    told = staged(means, embedder(encoder), judge, 20)
+    assert judge.judged[-1] == 250
+    assert told.order[0] == "250.png"
+    assert len(told.judged) == len(LEVELS) + 1
+
+
+def test_the_builtin_matcher_finds_through_the_same_interface(means: Means) -> None:
+    judge = Oracle(lambda level: 1 - level / 255)
+    told = staged(means, BuiltinMatcher(), judge, query=Query(images=(Path(means.opened.listing.path(6)),)))
+    assert told.judged == set(BRIGHTEST_FIRST)
+    assert told.order == BRIGHTEST_FIRST[::-1]
+
+
+def test_a_file_that_cannot_be_read_is_told_once(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    told = staged(open_folder(folder, catalog, pool), embedder(encoder), Oracle(lambda level: level / 255))
+    assert {name: len(errors) for name, errors in told.failed.items()} == {"broken.png": 1}
+
+
+def test_what_the_finder_has_no_number_for_is_judged_after_the_rest(means: Means, encoder: BrightnessEncoder) -> None:
+    encoder.silent_about = {240}
+    judge = Oracle(lambda level: level / 255)
+    told = staged(means, embedder(encoder), judge)
+    assert judge.judged[-1] == 240
+    assert told.order == BRIGHTEST_FIRST
+    assert not told.failed
+
+
+def test_what_the_judge_has_no_number_for_stays_as_it_was_found(means: Means, encoder: BrightnessEncoder) -> None:
+    told = staged(means, embedder(encoder), Oracle(lambda level: np.nan if level == 120 else level / 255))
+    assert not told.failed
+    assert "120.png" in told.scores
+    assert "120.png" not in told.judged
+
+
+def test_a_judge_that_is_not_there_is_told_after_all_is_found(means: Means, encoder: BrightnessEncoder) -> None:
+    judge = Oracle(lambda level: level / 255)
+    judge.is_lost = True
+    events: list[Event] = []
+    with pytest.raises(JudgeNotLoaded):
+        scorer = embedder(encoder)
+        steps = find_and_judge(WHITE, (scorer, Kept(scorer)), (judge, Kept(judge)), means, judge_seconds=None)
+        events.extend(taken(steps))
+    assert Told(means, iter(events)).order == BRIGHTEST_FIRST
