@@ -93,6 +93,16 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     budget: str = "balanced"
+    finder: str = "builtin"
+    """Who finds, likewise; loaded by itself once a folder is shown."""
+    finder_device: str = "auto"
+    finder_precision: str = "auto"
+    vector_numbers: int = 1024
+    """How many numbers of a file's vector are kept, at most, where a finder's model offers shorter ones."""
+    judge_seconds: float = 20.0
+    """For how long the judge works at a ranking of what was found; 0: until all is judged."""
+    prepare_when_idle: bool = True
+    """Whether the finder learns the files of the folder that is shown without being told to."""
     model_folders: list[str] = field(default_factory=list)
     """Folders of the person's with a model in them."""
 

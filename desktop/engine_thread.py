@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
-from core import Ended, Event, Listing, Progress, Request, Scored
+from core import Ended, Event, Listing, Preparation, Progress, Request, Scored, Staged
 
 EMIT_SECONDS = 1 / 30
 IDLE_SECONDS = 5.0
@@ -188,24 +188,27 @@ class _EngineThread(QThread):
                 pending, emitted = [], time.monotonic()
 
 
+STATES = Progress | Staged | Preparation
+"""What tells how things stand: of several only the newest counts."""
+
+
 def merged(messages: Sequence[Message]) -> list[Message]:
-    """The messages with neighbouring scores of a job joined and only its newest progress kept, order otherwise same."""
+    """The messages with neighbouring scores of a job joined and only its newest states kept, order otherwise same."""
     result: list[Message] = []
-    newest_progress = {job: index for index, (job, event) in enumerate(messages) if isinstance(event, Progress)}
+    newest = {(job, type(event)): index for index, (job, event) in enumerate(messages) if isinstance(event, STATES)}
     for index, (job, event) in enumerate(messages):
-        if isinstance(event, Progress) and newest_progress[job] != index:
+        if isinstance(event, STATES) and newest[job, type(event)] != index:
             continue
         if isinstance(event, Scored) and result:
             before_job, before = result[-1]
-            if before_job == job and isinstance(before, Scored) and before.known == event.known:
-                result[-1] = (
-                    job,
-                    Scored(
-                        np.concatenate([before.rows, event.rows]),
-                        np.concatenate([before.scores, event.scores]),
-                        event.known,
-                    ),
-                )
+            if before_job == job and isinstance(before, Scored) and _alike(before, event):
+                rows = np.concatenate([before.rows, event.rows])
+                scores = np.concatenate([before.scores, event.scores])
+                result[-1] = job, Scored(rows, scores, event.known, event.judged)
                 continue
         result.append((job, event))
     return result
+
+
+def _alike(one: Scored, other: Scored) -> bool:
+    return (one.known, one.judged) == (other.known, other.judged)

@@ -118,16 +118,18 @@ class _Ranking(QWidget):
     def show_file(self, file: FileView) -> None:
         self.setVisible(file.score is not None)
         if file.score is not None:
-            self._score.setText(self.locale().toString(file.score, "f", 2))
-            self._score.setAccessibleName(self.tr("Score {score}").format(score=self._score.text()))
-            self._score.setAccessibleDescription(score_meaning(file.score, by_model=bool(file.judge)))
+            written = self.locale().toString(file.score, "f", 2)
+            self._score.setText(f"≈{written}" if file.found else written)
+            self._score.setAccessibleName(self.tr("Score {score}").format(score=written))
+            self._score.setAccessibleDescription(file.found or score_meaning(file.score, file.scale))
             self.rank.setText(rank_text(file, self.locale()))
             self._bar.set_share(file.score)
             self._bar.setAccessibleDescription(f"{self._bar.share():.0%}")
             for widget in (self._score, self._bar):
-                widget.setToolTip(plain_tip(score_scale(by_model=bool(file.judge))))
-            self._judge.setText(file.judge)
-            self._judge.setVisible(bool(file.judge))
+                widget.setToolTip(plain_tip(score_scale(file.scale)))
+            self._bar.set_guess(bool(file.found))
+            self._judge.setText(file.found or file.judge)
+            self._judge.setVisible(bool(file.found or file.judge))
 
 
 class Inspector(QWidget):

@@ -1,22 +1,32 @@
-"""What happens when the judge that was chosen is not there, comes, or takes long: between session, judges and notices.
+"""Who answers the session's question: the chosen finder and judge, and what happens while one is not there.
 
-Ranking never waits for a judge in silence: what stands in its way is said, with the two things that can be done.
+It stands between session, judges and notices. Ranking never waits for a judge in silence: what stands in its way is
+said, with the two things that can be done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
-from core import Budget, JudgeChoice, JudgeLoaded, Progress, Query, Settings
-from core.errors import JudgeError, JudgeNotLoaded, ModelMissing
+from core import Budget, JudgeChoice, Progress, Query, Settings
+from core.errors import (
+    FinderNotLoaded,
+    JudgeError,
+    JudgeNotLoaded,
+    ModelMissing,
+    PreparedInPart,
+    PreparedOtherwise,
+    TooFewPrepared,
+)
 from desktop.engine_thread import EngineLink
 from desktop.judge_bar import JudgeChip
 from desktop.judge_state import Judges
 from desktop.judge_words import (
     budget_name,
     builtin_lines,
+    bytes_text,
     chosen_text,
     duration_text,
     estimate_text,
@@ -25,16 +35,25 @@ from desktop.judge_words import (
     step_text,
 )
 from desktop.messages import sentence
+from desktop.model_stock import ModelStock
 from desktop.notice_bar import Action, NoticeBar
+from desktop.preparing import Preparer
+from desktop.score_words import Scale
 from desktop.session import Phase, Session
 
 LONG_SECONDS = 600.0
 """A ranking that takes longer than this is not begun without a word."""
+FINDER_MS = 1000
+"""How long after the first folder is shown the chosen finder is loaded: what is on the screen comes first."""
 
 
 class JudgeDesk(QObject):
     """Lets the chosen judge answer the session's question as soon as it can, and says what is in the way."""
 
+    changed = Signal()
+    """Anything that can be read here or in its parts."""
+    asked = Signal()
+    """The session's question was asked, or asked again."""
     panel_wanted = Signal()
     """The judges are to be shown: the person may want another, or to download this one."""
 
@@ -53,54 +72,141 @@ class JudgeDesk(QObject):
         self._waits = False  # a question was asked that the chosen judge could not take
         self._told: tuple[object, ...] = ()  # what stood in its way when that was told last
         self._loaded_again = False  # by itself, since the last ranking that came to its end
+        self._is_shown = False  # whether anything of the present question's answer is on the screen
+        self._stood_in = False  # whether the built-in matcher found in the finder's place in the present ranking
         self._accepted: tuple[JudgeChoice, str] | None = None  # a long job the person knows of: judge and folder
-        self.judges = Judges(link, _remembered(settings), settings.model_folders, self)
-        session.judge = self.judges.choice
-        self.judges.changed.connect(self._follow_judges)
-        self.judges.chosen.connect(self._take_choice)
-        self.judges.loaded.connect(self._take_loaded)
-        self.judges.load_refused.connect(self._tell_refused)
-        self.judges.fetch_refused.connect(self._tell_refused)
+        self.stock = ModelStock(link, settings.model_folders, self)
+        self.judges = Judges(link, self.stock, _remembered_judge(settings), parent=self)
+        self.finders = Judges(link, self.stock, _remembered_finder(settings), finds=True, parent=self)
+        self._asks_finder = self.judges.choice.is_builtin  # whether the finder alone answers
+        self._take_places()
+        session.judge_seconds = settings.judge_seconds or None
+        for judges in (self.judges, self.finders):
+            judges.changed.connect(self._follow_judges)
+            judges.loaded.connect(lambda loaded, judges=judges: self._take_loaded(judges))
+            judges.load_refused.connect(self._tell_refused)
+        self.judges.chosen.connect(lambda _choice: self._take_choice())
+        self.finders.chosen.connect(lambda _choice: self._take_finder())
+        self.stock.fetch_refused.connect(self._tell_refused)
+        self.preparer = Preparer(session, link, self.finders, settings, save)  # told of a choice after the session was
+        self.preparer.done.connect(self._find_anew)
+        self._finder_timer = QTimer(self, singleShot=True, interval=FINDER_MS)
+        self._finder_timer.timeout.connect(self._load_finder)
+        session.listing_finished.connect(self._load_finder_once)
         session.ranking_started.connect(self._begin)
+        session.scored.connect(self._note_shown)
         session.progressed.connect(self._weigh)
         session.phase_changed.connect(self._follow)
         self._show_chip()
 
     # --- choosing --------------------------------------------------------------------------------
 
-    def _take_choice(self, choice: JudgeChoice) -> None:
-        settings = self._settings
-        settings.judge, settings.device = choice.name, choice.device
-        settings.precision, settings.budget = choice.precision, choice.budget.value
+    @property
+    def judge_seconds(self) -> float:
+        """For how long the judge works at a ranking; 0: until all is judged."""
+        return self._settings.judge_seconds
+
+    def set_judge_seconds(self, seconds: float) -> None:
+        """From the next ranking on."""
+        self._settings.judge_seconds = seconds
+        self._session.judge_seconds = seconds or None
         self._save()
-        self._session.judge = choice
+        self.changed.emit()
+
+    @property
+    def _asked(self) -> Judges:
+        """Who is to answer: the judge, or, where there is none, the finder."""
+        return self.finders if self._asks_finder else self.judges
+
+    @property
+    def scale(self) -> Scale:
+        """By whose measure the present question is answered."""
+        if self._session.ranked_by.is_builtin:
+            return Scale.LOOKS
+        return Scale.NEARNESS if self._asks_finder else Scale.ANSWER
+
+    def _take_places(self) -> None:
+        """The next question goes to those that are chosen."""
+        self._session.judge, self._session.finder = self._asked.choice, self.finders.choice
+
+    def _take_finder(self) -> None:
+        if self.judges.choice.is_builtin:
+            self._take_choice()
+            return
+        self._remember()
+        self._notice.withdraw("finder")
+        self._asks_finder = False
+        self._take_places()
+        if self.judges.is_ready and self.finders.is_ready and self._session.phase is not Phase.NONE:
+            self._ask_again()  # what is judged stays
+
+    def _take_choice(self) -> None:
+        self._remember()
         self._notice.withdraw("judge")
         self._waits = self._loaded_again = False
-        if self.judges.is_ready:
+        self._asks_finder = self.judges.choice.is_builtin
+        self._take_places()
+        if self._asked.is_ready:
             self._ask()
         elif self._session.query is not None:
             # What another judge ranked stays to be looked at.
             self._offer()
 
+    def _remember(self) -> None:
+        settings, judge, finder = self._settings, self.judges.choice, self.finders.choice
+        settings.judge, settings.device = judge.name, judge.device
+        settings.precision, settings.budget = judge.precision, judge.budget.value
+        settings.finder, settings.finder_device = finder.name, finder.device
+        settings.finder_precision = finder.precision
+        self._save()
+
     def _follow_judges(self) -> None:
-        judges = self.judges
-        if judges.loading is None and judges.fetching is None:
-            self._session.judge = judges.choice  # the built-in matcher stood in for it meanwhile
-        if self._waits and not judges.is_ready and self._in_the_way() != self._told:
+        asked = self._asked
+        if asked.loading is None and self.stock.fetching is None:
+            self._take_places()  # the built-in matcher stood in meanwhile
+        if self._waits and not asked.is_ready and self._in_the_way() != self._told:
             self._offer()
         self._show_chip()
-        if self._settings.model_folders != self.judges.folders:
-            self._settings.model_folders = list(self.judges.folders)
+        if self._settings.model_folders != self.stock.folders:
+            self._settings.model_folders = list(self.stock.folders)
             self._save()
+        self.changed.emit()
+
+    def ask(self, query: Query) -> None:
+        """Have those that are chosen answer it."""
+        self._asks_finder = self.judges.choice.is_builtin
+        self._take_places()
+        self._session.rank(query)
+
+    def ask_finder(self, query: Query) -> None:
+        """Have the finder alone answer it, if it is a model: at once, from what it has learnt of the files."""
+        if self.finders.choice.is_builtin:
+            self.ask(query)
+            return
+        self._asks_finder = True
+        self._take_places()
+        self._session.rank(query)
+
+    @property
+    def can_judge_too(self) -> bool:
+        """Whether the present question was asked of the finder alone, though a judge is there."""
+        return self._asks_finder and not self.judges.choice.is_builtin and self._session.query is not None
+
+    def judge_too(self) -> None:
+        """Have the judge look at the best of what the finder alone has found; what is shown stays."""
+        self._asks_finder = False
+        self._take_places()
+        self._ask_again()
 
     def _ask(self) -> None:
-        """The present question, of the judge that is chosen now."""
-        self._session.judge = self.judges.choice
+        """The present question, of those that are chosen now."""
+        self._take_places()
         if self._session.query is not None:
             self._session.rank(self._session.query)
 
     def use_builtin(self) -> None:
-        self.judges.choose("builtin")
+        """In place of the one that can't answer: the finder alone, or the built-in matcher for the finder."""
+        self._asked.choose("builtin")
 
     def _use_builtin_meanwhile(self) -> None:
         """Until the model is loaded; it stays chosen."""
@@ -108,11 +214,49 @@ class JudgeDesk(QObject):
         if self._session.query is not None:
             self._session.rank(self._session.query)
 
+    # --- a finder that comes by itself -----------------------------------------------------------
+
+    def _load_finder_once(self) -> None:
+        self._session.listing_finished.disconnect(self._load_finder_once)
+        self._finder_timer.start()
+
+    def _load_finder(self) -> None:
+        """It was chosen before, and every folder is worth more with it; a judge is loaded only when asked for."""
+        finders = self.finders
+        if not finders.is_ready and finders.loading is None:
+            finders.load()
+
+    def tells(self, error: BaseException) -> bool:
+        """Say what a ranking had to tell of its finder, if it was that."""
+        finders = self.finders
+        if isinstance(error, FinderNotLoaded):
+            self._stood_in = True
+            finders.note_lost()
+            if finders.was_loaded and not finders.is_chosen_loading and not self._loaded_again:
+                self._loaded_again = True
+                finders.load()
+            if not finders.is_chosen_loading and not self._finder_timer.isActive():
+                self._notice.say("finder", sentence(error), (self.tr("Load it"), finders.load), warning=False)
+            return True
+        if isinstance(error, TooFewPrepared | PreparedInPart | PreparedOtherwise):
+            self._stood_in |= isinstance(error, TooFewPrepared)
+            if not self._session.preparing:  # else that it is being prepared is said all the time
+                prepare = [(self.tr("Prepare this folder"), self.preparer.start)] if self.preparer.can_start else []
+                self._notice.say("finder", sentence(error), *prepare, warning=False)
+            return True
+        return False
+
+    def _find_anew(self) -> None:
+        """The finder can take the place of the built-in matcher, which had to find until now."""
+        if self._stood_in:
+            self._notice.withdraw("finder")
+            self._ask_again()
+
     # --- a judge that is not there ---------------------------------------------------------------
 
     def takes(self, error: BaseException) -> bool:
         """Deal with a ranking that was refused, if it was for want of the judge."""
-        judges = self.judges
+        asked = self._asked
         if not isinstance(error, JudgeError):
             return False
         if not isinstance(error, JudgeNotLoaded):
@@ -120,36 +264,36 @@ class JudgeDesk(QObject):
             self._waits, self._told = True, self._in_the_way()
             self._tell_obstacle(error)
             return True
-        judges.note_lost()
-        if judges.was_loaded and not judges.is_chosen_loading and not self._loaded_again:
+        asked.note_lost()
+        if asked.was_loaded and not asked.is_chosen_loading and not self._loaded_again:
             self._loaded_again = True
-            judges.load()
+            asked.load()
         self._offer()
         return True
 
     def _in_the_way(self) -> tuple[object, ...]:
-        judges = self.judges
-        return judges.is_chosen_loading, judges.is_chosen_fetched, judges.obstacle
+        asked = self._asked
+        return asked.is_chosen_loading, asked.is_chosen_fetched, asked.obstacle
 
     def _offer(self) -> None:
-        judges, title = self.judges, judge_title(self.judges.choice.name)
+        asked, title = self._asked, judge_title(self._asked.choice.name)
         self._waits, self._told = True, self._in_the_way()
-        if judges.is_chosen_loading or judges.is_chosen_fetched:
+        if asked.is_chosen_loading or asked.is_chosen_fetched:
             text = self.tr("{title} is being loaded; ranking starts by itself when it is there.")
-            if judges.is_chosen_fetched:
+            if asked.is_chosen_fetched:
                 text = self.tr("{title} is being downloaded; then it can be loaded.")
             meanwhile = (self.tr("Use the built-in matcher meanwhile"), self._use_builtin_meanwhile)
             self._notice.say("judge", text.format(title=title), meanwhile, warning=False)
-        elif judges.obstacle is not None:
-            self._tell_obstacle(judges.obstacle)
+        elif asked.obstacle is not None:
+            self._tell_obstacle(asked.obstacle)
         else:
             error = JudgeNotLoaded(name=title)
-            self._notice.say("judge", sentence(error), (self.tr("Load it"), self.judges.load), self._builtin_action())
+            self._notice.say("judge", sentence(error), (self.tr("Load it"), asked.load), self._builtin_action())
 
     def _tell_obstacle(self, error: BaseException) -> None:
         """The chosen judge can't be had as things are."""
         if isinstance(error, ModelMissing):
-            title = judge_title(self.judges.choice.name)
+            title = judge_title(self._asked.choice.name)
             text = self.tr("{title} is not on this machine. Download it, or rank with the built-in matcher.")
             other = (self.tr("Download …"), self.panel_wanted.emit)
             self._notice.say("judge", text.format(title=title), other, self._builtin_action())
@@ -158,23 +302,38 @@ class JudgeDesk(QObject):
             self._notice.say("judge", sentence(error), other, self._builtin_action())
 
     def _builtin_action(self) -> Action:
+        if not self._asks_finder and not self.finders.choice.is_builtin:
+            return self.tr("Use {name} alone").format(name=judge_title(self.finders.choice.name)), self.use_builtin
         return self.tr("Use the built-in matcher"), self.use_builtin
 
-    def _take_loaded(self, loaded: JudgeLoaded) -> None:
-        if not self.judges.is_ready or self.judges.choice.is_builtin:
+    def _take_loaded(self, judges: Judges) -> None:
+        if not judges.is_ready or judges.choice.is_builtin:
             return  # another has been chosen meanwhile
-        self._notice.withdraw("judge")
         session = self._session
-        session.judge = self.judges.choice
+        if judges is not self._asked:
+            if judges.finds:
+                self._find_anew()
+            return
+        self._notice.withdraw("judge")
+        self._take_places()
         if session.query is None:
             return
-        if session.ranked_by == session.judge and self._loaded_again:
-            session.ask_again()  # what was shown before it was lost is still there
+        if session.ranked_by == session.judge and self._is_shown:
+            self._ask_again()  # what was shown before it was lost, or what was found without it, is still there
         else:
             self._ask()
 
+    def _ask_again(self) -> None:
+        """The present question, and keep what is shown."""
+        if self._session.query is not None:
+            self._session.ask_again()
+            self._note_asked()
+
+    def _note_shown(self, _rows: object, _scores: object, _judged: bool) -> None:
+        self._is_shown = True
+
     def _tell_refused(self, name: str, error: BaseException) -> None:
-        if name == self.judges.choice.name and not self.judges.is_ready:
+        if name == self._asked.choice.name and not self._asked.is_ready:
             self._tell_obstacle(error)
         else:
             self._notice.say("judge", sentence(error))
@@ -182,12 +341,19 @@ class JudgeDesk(QObject):
     # --- a judge that takes long -----------------------------------------------------------------
 
     def _begin(self, _query: Query) -> None:
-        if self._session.judge.is_builtin != self.judges.choice.is_builtin:
+        self._is_shown = False
+        self._note_asked()
+
+    def _note_asked(self) -> None:
+        """What was told of the question before holds no longer."""
+        self._stood_in = False
+        self.asked.emit()
+        if self._session.judge.is_builtin != self._asked.choice.is_builtin:
             return  # the built-in matcher meanwhile; the notice stays
         self._waits = False
-        for key in ("judge", "long"):
+        for key in ("judge", "long", "finder"):
             self._notice.withdraw(key)
-        cost, listing = self.judges.cost(), self._session.listing
+        cost, listing = self._asked.cost(), self._session.listing
         if cost is not None and listing is not None and cost.pictures_per_second > 0 and listing.complete:
             files = len(listing.names)
             self._warn_of(files / cost.pictures_per_second, estimate_text(cost, files))
@@ -208,13 +374,15 @@ class JudgeDesk(QObject):
     def _warn_of(self, seconds: float, text: str) -> None:
         """Say once what it will cost; ranking goes on meanwhile, best guesses first."""
         session = self._session
+        if session.finder is not None and session.judge_seconds is not None:
+            return  # it ends by itself
         choice, root = session.ranked_by, session.listing.root if session.listing else ""
         if choice.is_builtin or seconds < LONG_SECONDS or self._accepted == (choice, root):
             return
         self._accepted = choice, root
         go_on = (self.tr("Go on"), lambda: None)
         text = self.tr("{estimate}. What is scored is kept; it can be stopped at any time.").format(estimate=text)
-        if choice.budget is Budget.FAST:
+        if self._asks_finder or choice.budget is Budget.FAST:
             self._notice.say("long", text, (self.tr("Stop"), session.stop), go_on, warning=False)
             return
         use_fast = self.tr("Use {budget}").format(budget=budget_name(Budget.FAST))
@@ -230,44 +398,73 @@ class JudgeDesk(QObject):
     # --- the chip --------------------------------------------------------------------------------
 
     def _show_chip(self) -> None:
-        judges = self.judges
-        under_way = judges.loading or judges.fetching
+        under_way = self.judges.loading or self.finders.loading or self.stock.fetching
         if under_way is None:
             self._chip.set_state(self._judge_text(), self._tip())
             return
         share = under_way.share
         percent = f" {share * 100:.0f} %" if share is not None else ""
         name = under_way.name
-        if judges.loading is None:
+        if under_way is self.stock.fetching:
             text = self.tr("{judge} · fetching {name} …").format(judge=self._judge_text(), name=short_title(name))
-        elif self._session.judge.is_builtin:
-            text = self.tr("{judge} · loading {name} …").format(judge=judge_title("builtin"), name=short_title(name))
+        elif self._session.judge.is_builtin or under_way is not self._asked.loading:
+            judge = judge_title("builtin") if self._session.judge.is_builtin else self._judge_text()
+            text = self.tr("{judge} · loading {name} …").format(judge=judge, name=short_title(name))
         else:
             text = self.tr("Loading {title} …").format(title=judge_title(name))
         tip = f"{judge_title(name)}: {step_text(under_way.step)}"
         self._chip.set_state(text + percent, tip, busy=True, share=share)
 
     def _judge_text(self) -> str:
-        judges = self.judges
-        if judges.choice.is_builtin:
+        judges, finders = self.judges, self.finders
+        if judges.choice.is_builtin and finders.choice.is_builtin:
             return self.tr("Built-in matcher: looks and words, not meaning")
-        if judges.is_ready and judges.resident is not None:
-            return chosen_text(judges.choice, judges.resident.judge.precision)
-        missing = isinstance(judges.obstacle, ModelMissing)
-        text = self.tr("{title} is not on this machine") if missing else self.tr("{title} is not loaded")
-        return text.format(title=judge_title(judges.choice.name))
+        chosen = finders if judges.choice.is_builtin else judges
+        if not chosen.is_ready:
+            text = self.tr("{title} is not on this machine") if chosen.is_missing else self.tr("{title} is not loaded")
+            text = text.format(title=judge_title(chosen.choice.name))
+            if chosen is judges and not finders.choice.is_builtin and finders.is_ready:
+                return self.tr("{finder} finds, {rest}").format(finder=short_title(finders.choice.name), rest=text)
+            return text
+        assert chosen.resident is not None
+        if chosen is finders:
+            return f"{judge_title(finders.choice.name)} · {chosen.resident.judge.precision}"
+        if finders.choice.is_builtin:
+            return chosen_text(judges.choice, chosen.resident.judge.precision)
+        if not finders.is_ready:
+            return self.tr("{judge} judges, {finder} is not loaded").format(
+                judge=short_title(judges.choice.name), finder=short_title(finders.choice.name)
+            )
+        return self.tr("{finder} finds, {judge} judges").format(
+            finder=short_title(finders.choice.name), judge=short_title(judges.choice.name)
+        )
 
     def _tip(self) -> str:
-        judges = self.judges
-        if judges.choice.is_builtin:
-            return "\n".join(builtin_lines())
-        if judges.is_ready and judges.resident is not None:
-            return judges.resident.why or self.tr("Reads what pictures, clips and texts mean.")
-        return self.tr("Press to load it, or to choose another judge.")
+        lines = []
+        for judges in (self.finders, self.judges):
+            if judges.choice.is_builtin:
+                continue
+            if judges.is_ready and judges.resident is not None:
+                loaded = judges.resident
+                why = loaded.why or self.tr("Reads what pictures, clips and texts mean.")
+                lines.append(f"{loaded.title}, {bytes_text(loaded.memory)}: {why}")
+            else:
+                title = judge_title(judges.choice.name)
+                lines.append(self.tr("{title}: press to load it, or to choose another.").format(title=title))
+        return "\n".join(lines or builtin_lines())
 
 
-def _remembered(settings: Settings) -> JudgeChoice:
+def _remembered_judge(settings: Settings) -> JudgeChoice:
     """The judge as the settings say; what makes no sense there is as if it were not there."""
     known = [budget.value for budget in Budget]
     budget = Budget(settings.budget) if settings.budget in known else Budget.BALANCED
     return JudgeChoice(settings.judge or "builtin", settings.device, settings.precision, budget)
+
+
+def _remembered_finder(settings: Settings) -> JudgeChoice:
+    return JudgeChoice(
+        settings.finder or "builtin",
+        settings.finder_device,
+        settings.finder_precision,
+        numbers=max(settings.vector_numbers, 1),
+    )

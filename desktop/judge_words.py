@@ -6,11 +6,13 @@ import os
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
-from core import Budget, Cost, Downloading, JudgeChoice, Loading, ModelInfo, Verifying
+from core import Budget, Cost, Downloading, JudgeChoice, Loading, ModelInfo, Preparation, Verifying
 from core.errors import printable
 
-FAMILY = "Qwen3-VL-Reranker"
-KNOWN = ("2B", "8B")
+RERANKERS = ("2B", "8B")
+FINDERS = ("SigLIP2", "Embedding-2B", "Embedding-8B")
+KNOWN = (*RERANKERS, *FINDERS)
+"""What can be downloaded, by the names that a choice gives them."""
 
 
 def _tr(text: str) -> str:
@@ -26,12 +28,23 @@ def judge_title(name: str) -> str:
         return _tr("Built-in matcher")
     if name == "auto":
         return _tr("The best model for this machine")
-    return f"{FAMILY}-{name}" if name in KNOWN else str(printable(os.path.basename(os.path.normpath(name))))
+    if name in RERANKERS:
+        return f"Qwen3-VL-Reranker-{name}"
+    if name in FINDERS:
+        return "SigLIP 2" if name == "SigLIP2" else f"Qwen3-VL-{name}"
+    return str(printable(os.path.basename(os.path.normpath(name))))
 
 
 def short_title(name: str) -> str:
     """The same where room is scarce."""
-    return name if name in KNOWN else judge_title(name)
+    if name == "builtin":
+        return _tr("Built-in")
+    return name if name in KNOWN and name != "SigLIP2" else judge_title(name)
+
+
+def row_title(name: str, finds: bool) -> str:
+    """What it is called among those that find, or those that judge."""
+    return _tr("The finder alone") if name == "builtin" and not finds else judge_title(name)
 
 
 def budget_name(budget: Budget) -> str:
@@ -67,6 +80,14 @@ def builtin_lines() -> list[str]:
         _tr("Sees how pictures and clips look: colours, composition, texture, the same picture altered."),
         _tr("Reads names, captions, keywords and texts; knows words for looks in English and Chinese."),
         _tr("Can't see what is in a picture, or what it means."),
+    ]
+
+
+def judging_lines() -> list[str]:
+    """What a judge adds to what a finder does."""
+    return [
+        _tr("A judge looks at each file together with the query, the most promising first."),
+        _tr("It is slower, and knows better which of the best are right."),
     ]
 
 
@@ -118,6 +139,24 @@ def estimate_text(cost: Cost, files: int) -> str:
         )
     if files and rate > 0:
         text += _tr(", {time} for this folder").format(time=duration_text(files / rate))
+    return text
+
+
+def prepared_text(preparation: Preparation) -> str:
+    """1,204 of 2,431 prepared · 61/s · 20 s left."""
+    locale = QLocale()
+    total = locale.toString(preparation.total)
+    if preparation.prepared >= preparation.total:
+        return _tr("All {total} files are prepared").format(total=total)
+    text = _tr("{done} of {total} prepared").format(done=locale.toString(preparation.prepared), total=total)
+    if preparation.prepared + preparation.failed >= preparation.total:
+        return text
+    if preparation.waiting:
+        return text + " · " + _tr("waiting for the ranking")
+    if preparation.rate > 0:
+        text += " · " + _tr("{rate}/s").format(rate=rate_text(preparation.rate))
+    if preparation.seconds_left:
+        text += " · " + _tr("{time} left").format(time=duration_text(preparation.seconds_left))
     return text
 
 

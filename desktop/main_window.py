@@ -175,14 +175,20 @@ class MainWindow(QWidget):
         self.loupe.part_wanted.connect(self.find_similar_to_part)
         self.region_picker.picture_wanted.connect(self._fetch_region_picture)
         self.judge_bar.stop_wanted.connect(session.stop)
+        self.judge_bar.judging_wanted.connect(session.judge_on)
+        self.judge_bar.judge_wanted.connect(self.desk.judge_too)
         self.judge_bar.failures_wanted.connect(self.show_failures)
         self.judge_bar.judges_wanted.connect(self.show_models)
         self.desk.panel_wanted.connect(self.show_models)
-        session.ranking_started.connect(lambda _query: self.judge_bar.set_progress(None))
+        session.ranking_started.connect(lambda _query: self._forget_how_far())
         session.ranking_started.connect(lambda _query: self._failures_changed())
         session.ranking_started.connect(lambda _query: self._forget_last_answer())
         session.phase_changed.connect(self._phase_changed)
         session.progressed.connect(self.judge_bar.set_progress)
+        session.staged.connect(self.judge_bar.set_staged)
+        self.desk.asked.connect(self._note_asked)
+        self.desk.changed.connect(self._show_judging)
+        self.desk.preparer.changed.connect(self._show_preparing)
         session.failed.connect(lambda _rows, _errors: self._failures_changed())
         session.listing_opened.connect(lambda listing: self._remember(listing.root))
         session.folder_refused.connect(self._note_missing)
@@ -419,7 +425,7 @@ class MainWindow(QWidget):
         """Rank the open folder by `query`."""
         self._forget_last_answer()
         self.notice.withdraw("samples")
-        self.session.rank(query)
+        self.desk.ask(query)
 
     def _forget_last_answer(self) -> None:
         """What was told of the query before holds no longer."""
@@ -428,7 +434,10 @@ class MainWindow(QWidget):
         self.inspector.why.forget()
 
     def find_similar(self, path: str, region: Region | None = None, *, page: int = 0) -> None:
-        """Make one file, or a part of a picture, the whole query; the aspect stays as it was chosen."""
+        """Make one file, or a part of a picture, the whole query; the aspect stays as it was chosen.
+
+        A finder that is a model answers it alone: at once, from what it has learnt.
+        """
         self.loupe.hide()
         kind = _kind_of(path)
         if kind is Kind.TEXT:
@@ -443,7 +452,9 @@ class MainWindow(QWidget):
         else:
             query = Query(images=(Path(path),), aspect=aspect, regions=(region,))
         self.query_bar.set_query(query)
-        self.ask(query)
+        self._forget_last_answer()
+        self.notice.withdraw("samples")
+        self.desk.ask_finder(query)
 
     def find_similar_to_part(self, path: str) -> None:
         """Let the person choose a part of a picture, and make it the whole query."""
@@ -497,6 +508,21 @@ class MainWindow(QWidget):
         else:
             self.query_bar.clear()
 
+    def _forget_how_far(self) -> None:
+        self.judge_bar.set_progress(None)
+        self.judge_bar.set_staged(None)
+
+    def _note_asked(self) -> None:
+        self.results.set_scale(self.desk.scale)
+        self._show_judging()
+
+    def _show_judging(self) -> None:
+        self.judge_bar.set_judging(self.desk.judge_seconds, has_judge_besides=self.desk.can_judge_too)
+
+    def _show_preparing(self) -> None:
+        preparer = self.desk.preparer
+        self.judge_bar.set_preparation(preparer.preparation if preparer.is_on and not preparer.is_done else None)
+
     def _phase_changed(self, phase: Phase) -> None:
         self.query_bar.set_running(phase is Phase.RUNNING)
         self.judge_bar.set_phase(phase)
@@ -544,9 +570,11 @@ class MainWindow(QWidget):
             modified=listing.mtimes[id_] / 1e9,
             score=model.score_of(id_),
             rank=model.rank_of(id_),
-            ranked_total=model.counts.judged,
+            ranked_total=model.counts.scored,
             error=sentence(error) if error else None,
             judge="" if self.session.ranked_by.is_builtin else judge_title(self.session.ranked_by.name),
+            scale=model.scale,
+            found=model.meaning_of(id_) if model.is_found[id_] and model.score_of(id_) is not None else "",
             page=self._page(id_),
             away=self._why_away(),
         )
@@ -719,7 +747,7 @@ class MainWindow(QWidget):
         if self.models is None:
             from desktop.model_panel import ModelPanel  # not needed to show the window
 
-            self.models = ModelPanel(self.desk.judges, self)
+            self.models = ModelPanel(self.desk, self)
         listing = self.session.listing
         self.models.open_above(self.judge_bar.chip, len(listing.names) if listing else 0)
 
@@ -728,6 +756,8 @@ class MainWindow(QWidget):
             self._tell(error)
 
     def _tell(self, error: BaseException) -> None:
+        if self.desk.tells(error):
+            return
         if isinstance(error, QueryError | MediaError):
             self.notice.say("query", sentence(error))
         elif isinstance(error, CatalogError):

@@ -1,54 +1,32 @@
-"""The panel over the judge's chip: which judges there are, which one is chosen, and what can be done with it.
+"""The panel over the judge's chip: who finds, who judges the best of it, and what can be done with each.
 
-It shows what `Judges` knows and asks it for what the person wants; it keeps nothing but an unanswered question.
+Both stages stand in its head; the one that is pressed is open below.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QMouseEvent, QPalette
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QHideEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QButtonGroup,
-    QComboBox,
     QFileDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QRadioButton,
-    QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from core import Budget, ModelInfo
 from desktop import theme
-from desktop.judge_state import Judges, Underway
-from desktop.judge_words import (
-    KNOWN,
-    budget_line,
-    budget_name,
-    builtin_lines,
-    bytes_text,
-    device_name,
-    estimate_text,
-    judge_title,
-    precision_name,
-    presence_text,
-    step_text,
-)
-from desktop.messages import plain_tip, sentence
+from desktop.judge_desk import JudgeDesk
+from desktop.judge_state import Judges
+from desktop.judge_words import judge_title, row_title
+from desktop.preparation_box import PreparationBox
 from desktop.results_pane import hairline
-
-PRECISIONS = ("auto", "bfloat16", "float16", "float32", "int8", "int4")
-ESTIMATE_MS = 400
-"""A choice is tried out once it has stood for so long: arrow keys pass through others."""
+from desktop.stage_pane import StagePane
+from desktop.time_budget import TimeBudget
 
 
 class ModelPanel(QFrame):
@@ -56,167 +34,84 @@ class ModelPanel(QFrame):
 
     closed = Signal()
 
-    _WIDTH, _MOST_ROWS = 480, 280
-    """Logical pixels: its width, and the height from which the list of judges scrolls."""
+    _WIDTH, _LEAST_ROWS = 480, 96
+    """Logical pixels: its width, and what is left of the list of models on a low screen."""
 
-    def __init__(self, judges: Judges, parent: QWidget) -> None:
+    def __init__(self, desk: JudgeDesk, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
-        self._judges = judges
-        self._files = 0
+        self._desk = desk
         self._anchor = QRect()
-        self._asks_to_fetch = False
-        self._brought = ""  # the name of the choice that was scrolled to last
+        self._opened = False
         self.setObjectName("models")
         self.setAccessibleName(self.tr("Judges and models"))
         self.setStyleSheet("#models { background: palette(window); border: 1px solid palette(mid); }")
-        self._rows: dict[str, _Row] = {}
-        self._choices = QButtonGroup(self)
-        self._estimate_timer = QTimer(self)
-        self._estimate_timer.setSingleShot(True)
-        self._estimate_timer.setInterval(ESTIMATE_MS)
-        self._estimate_timer.timeout.connect(self._estimate)
+        self._preparation = PreparationBox(desk.preparer, self)
+        self._budget = TimeBudget(self)
+        self._budget.chosen.connect(desk.set_judge_seconds)
+        self.finding = StagePane(desk.finders, self._preparation, self)
+        self.judging = StagePane(desk.judges, self._budget, self)
+        self._tabs = [
+            _StageTab(self.tr("Finds"), self.tr("everything, at once"), self),
+            _StageTab(self.tr("Judges"), self.tr("the best of it, closely"), self),
+        ]
+        self._panes = [self.finding, self.judging]
         column = QVBoxLayout(self)
-        column.setContentsMargins(1, 8, 1, 8)
+        column.setContentsMargins(1, 1, 1, 8)
         column.setSpacing(8)
-        self._line = hairline(self)
-        column.addWidget(self._build_list())
-        column.addLayout(self._build_foot())
-        column.addWidget(self._line)
-        column.addWidget(self._build_run())
-        column.addWidget(self._build_actions())
+        column.addLayout(self._build_head())
+        column.addWidget(hairline(self))
+        for pane in self._panes:
+            column.addWidget(pane)
+            pane.resized.connect(self._fit)
+            pane.folder_wanted.connect(self._ask_for_folder)
         self.setFixedWidth(self._WIDTH)
-        judges.changed.connect(self._show_state)
-        judges.chosen.connect(lambda _: self._withdraw_question())
+        desk.changed.connect(self._show_state)
 
-    # --- building --------------------------------------------------------------------------------
-
-    def _build_list(self) -> QScrollArea:
-        inside = QWidget(self)
-        self._list = QVBoxLayout(inside)
-        self._list.setContentsMargins(16, 0, 16, 0)
-        self._list.setSpacing(4)
-        self._scroll = QScrollArea(self)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setWidget(inside)
-        self._scroll.verticalScrollBar().rangeChanged.connect(lambda _least, _most: self._bring_chosen_soon())
-        self._scroll.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
-        return self._scroll
-
-    def _build_foot(self) -> QVBoxLayout:
-        """Under the list: what is the matter with it, and how it grows."""
-        self._note = _words(self)
-        self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._add = QPushButton(theme.icon("folder-open"), self.tr("Choose a folder …"), self)
-        self._add.setToolTip(self.tr("Use a Qwen3-VL reranker that lies in a folder of yours"))
-        self._add.setAccessibleDescription(self._add.toolTip())
-        self._add.clicked.connect(self._ask_for_folder)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(16, 0, 16, 0)
-        foot.setSpacing(8)
-        foot.addWidget(self._note)
-        foot.addWidget(self._add, 0, Qt.AlignmentFlag.AlignLeft)
-        return foot
-
-    def _build_run(self) -> QWidget:
-        """How the chosen judge is run; of the built-in matcher, what it can do."""
-        self._about = _words(self, "\n".join(builtin_lines()))
-        self._about.setContentsMargins(16, 0, 16, 4)
-        self._run = QWidget(self)
-        self._budgets: dict[Budget, QRadioButton] = {}
-        looks = QHBoxLayout()
-        looks.setSpacing(16)
-        for budget in Budget:
-            radio = QRadioButton(budget_name(budget), self._run)
-            radio.setToolTip(budget_line(budget))
-            radio.setAccessibleDescription(budget_line(budget))
-            radio.clicked.connect(lambda _checked, budget=budget: self._judges.set_budget(budget))
-            self._budgets[budget] = radio
-            looks.addWidget(radio)
-        looks.addStretch(1)
-        self._budget_line = _words(self._run)
-        self._device = _choice(self._run, self.tr("Device"), self._judges.set_device)
-        self._precision = _choice(self._run, self.tr("Precision"), self._judges.set_precision)
-        _fill(self._precision, [(precision_name(precision), precision) for precision in PRECISIONS])
-        self._estimate_line = _words(self._run)
-        grid = QGridLayout(self._run)
-        grid.setContentsMargins(16, 4, 16, 0)
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(8)
-        grid.setColumnStretch(1, 1)
-        grid.addWidget(_heading(self._run, self.tr("How closely")), 0, 0)
-        grid.addLayout(looks, 0, 1)
-        grid.addWidget(self._budget_line, 1, 1)
-        for row, (name, box) in enumerate(
-            ((self.tr("Device"), self._device), (self.tr("Precision"), self._precision)), 2
-        ):
-            grid.addWidget(_heading(self._run, name), row, 0)
-            grid.addWidget(box, row, 1)
-        grid.addWidget(self._estimate_line, 4, 0, 1, 2)
-        both = QWidget(self)
-        column = QVBoxLayout(both)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._about)
-        column.addWidget(self._run)
-        return both
-
-    def _build_actions(self) -> QWidget:
-        self._actions = QWidget(self)
-        self._state = _words(self._actions)
-        self._state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._bar = QProgressBar(self._actions)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(self.tr("How far it is"))
-        button = self._button
-        self._check = button(self.tr("Check files"), lambda: self._judges.check(self._judges.choice.name))
-        self._cancel = button(self.tr("Cancel"), self._stop)
-        self._unload = button(self.tr("Unload"), self._judges.unload)
-        self._fetch = button(self.tr("Download …"), self._ask_to_fetch)
-        self._load = button(self.tr("Load"), self._judges.load)
-        self._check.setToolTip(self.tr("Compare every file of the model with what it should be"))
-        self._unload.setToolTip(self.tr("Give the memory back; its scores are kept"))
-        for primary in (self._fetch, self._load):
-            primary.setProperty("primary", True)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self._check)
-        row.addStretch(1)
-        for widget in (self._cancel, self._unload, self._fetch, self._load):
-            row.addWidget(widget)
-        column = QVBoxLayout(self._actions)
-        column.setContentsMargins(16, 0, 16, 4)
-        column.setSpacing(8)
-        column.addWidget(self._state)
-        column.addWidget(self._bar)
-        column.addLayout(row)
-        return self._actions
-
-    def _button(self, text: str, act: Callable[[], object]) -> QPushButton:
-        button = QPushButton(text, self._actions)
-        button.clicked.connect(lambda: act())
-        return button
+    def _build_head(self) -> QHBoxLayout:
+        head = QHBoxLayout()
+        head.setSpacing(0)
+        group = QButtonGroup(self)
+        for place, tab in enumerate(self._tabs):
+            tab.clicked.connect(lambda _checked, place=place: self.show_stage(place))
+            group.addButton(tab)
+            head.addWidget(tab, 1)
+        return head
 
     # --- opening and closing ---------------------------------------------------------------------
 
     def open_above(self, button: QWidget, files: int) -> None:
         """Show it over `button`; `files` are those of the open folder."""
-        self._files = files
         self._anchor = QRect(button.mapToGlobal(QPoint(0, 0)), button.size())
-        self._judges.refresh()
-        self._brought = ""
+        self._desk.stock.refresh()
+        self._desk.preparer.count()
+        self._budget.set_seconds(self._desk.judge_seconds)
+        for pane in self._panes:
+            pane.begin(files)
         self._show_state()
+        if not self._opened:
+            # At first at what a person would change first: a judge is worth its time once something finds well.
+            self.show_stage(0 if self._desk.judges.choice.is_builtin else 1)
+            self._opened = True
         self.show()
         self._fit()
-        self._rows[self._judges.choice.name].radio.setFocus(Qt.FocusReason.PopupFocusReason)
+        self._shown.focus_choice()
+
+    @property
+    def _shown(self) -> StagePane:
+        return self._panes[1] if self._tabs[1].isChecked() else self._panes[0]
+
+    def show_stage(self, place: int) -> None:
+        """0: who finds; 1: who judges."""
+        by_key = any(tab.hasFocus() for tab in self._tabs)
+        self._tabs[place].setChecked(True)
+        for at, pane in enumerate(self._panes):
+            pane.setVisible(at == place)
+        if not by_key:
+            self._shown.focus_choice()
+        self._fit()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._withdraw_question()
-        self._estimate_timer.stop()
-        self._judges.stop_estimating()
         self.closed.emit()
 
     def event(self, event: QEvent) -> bool:
@@ -229,15 +124,10 @@ class ModelPanel(QFrame):
         """As high as its words need, its foot on the chip, all of it on the screen."""
         if not self.isVisible():
             return
-        inside, column = self._scroll.widget(), self.layout()
-        assert inside is not None
-        assert column is not None
-        room = self._WIDTH - 2
-        self._scroll.setFixedHeight(min(inside.heightForWidth(room), self._MOST_ROWS))
-        column.activate()
-        wraps = column.hasHeightForWidth()
-        height = column.totalHeightForWidth(self._WIDTH) if wraps else column.totalSizeHint().height()
         screen = self.screen().availableGeometry()
+        height = self._height_with(StagePane.MOST_ROWS)
+        if height > screen.height():
+            height = self._height_with(max(StagePane.MOST_ROWS - (height - screen.height()), self._LEAST_ROWS))
         left = min(self._anchor.left(), screen.right() - self._WIDTH)
         place = QRect(max(left, screen.left()), self._anchor.top() - height - 4, self._WIDTH, height)
         if place.top() < screen.top():
@@ -246,304 +136,108 @@ class ModelPanel(QFrame):
             self.setFixedHeight(height)
             self.move(place.topLeft())
 
-    # --- what the person wants -------------------------------------------------------------------
+    def _height_with(self, rows: int) -> int:
+        """The height that it needs with a list of at most so many logical pixels."""
+        column = self.layout()
+        assert column is not None
+        self._shown.fit(self._WIDTH - 2, rows)
+        column.activate()
+        wraps = column.hasHeightForWidth()
+        return column.totalHeightForWidth(self._WIDTH) if wraps else column.totalSizeHint().height()
+
+    # --- a folder of the person's ----------------------------------------------------------------
 
     def _ask_for_folder(self) -> None:
         """Let the person point to a model of their own; the panel comes back with it."""
         window = self.parentWidget()
         assert window is not None
+        judges, place = (self._desk.finders, 0) if self._shown is self.finding else (self._desk.judges, 1)
         self.hide()
-        dialog = QFileDialog(window.window(), self.tr("Choose the folder of a Qwen3-VL reranker"))
+        title = (
+            self.tr("Choose the folder of an embedder")
+            if place == 0
+            else self.tr("Choose the folder of a Qwen3-VL reranker")
+        )
+        dialog = QFileDialog(window.window(), title)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setLabelText(QFileDialog.DialogLabel.Accept, self.tr("Use"))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._take_folder)
+        dialog.fileSelected.connect(lambda folder: self._take_folder(judges, folder))
         dialog.open()
 
-    def _take_folder(self, folder: str) -> None:
-        self._judges.add_folder(os.path.normpath(folder))
-        self._show_state()
+    def _take_folder(self, judges: Judges, folder: str) -> None:
+        judges.add_folder(os.path.normpath(folder))
         self.show()
         self._fit()
-
-    def _ask_to_fetch(self) -> None:
-        """A download is asked for twice: it is large, and the only connection there is."""
-        if self._asks_to_fetch:
-            self._asks_to_fetch = False
-            self._judges.fetch(self._judges.choice.name)
-        else:
-            self._asks_to_fetch = True
-            self._show_state()
-
-    def _withdraw_question(self) -> None:
-        self._asks_to_fetch = False
-
-    def _stop(self) -> None:
-        """Whatever is under way with the chosen judge."""
-        judges, name = self._judges, self._judges.choice.name
-        if self._asks_to_fetch:
-            self._asks_to_fetch = False
-            self._show_state()
-        elif _is_with(judges.loading, name):
-            judges.stop_loading()
-        elif _is_with(judges.fetching, name):
-            judges.stop_fetching()
-        elif _is_with(judges.checking, name):
-            judges.stop_checking()
-
-    def _estimate(self) -> None:
-        judges = self._judges
-        if self.isVisible() and not judges.is_listing and judges.listing_error is None and judges.loading is None:
-            judges.estimate()
 
     # --- showing ---------------------------------------------------------------------------------
 
     def _show_state(self) -> None:
-        judges = self._judges
-        self._show_rows()
-        failed = judges.listing_error is not None and not judges.is_listing
-        if judges.listing_error is not None:
-            note = sentence(judges.listing_error)
-        else:
-            note = self.tr("Looking at what is here …") if judges.is_listing and not judges.models else ""
-        self._note.setText(note)
-        self._note.setVisible(bool(note))
-        self._note.setForegroundRole(QPalette.ColorRole.WindowText if failed else QPalette.ColorRole.PlaceholderText)
-        builtin = judges.choice.is_builtin
-        self._about.setVisible(builtin)
-        for part in (self._run, self._actions):
-            part.setVisible(not builtin and not failed)
-        self._line.setVisible(builtin or not failed)
-        if not builtin:
-            self._show_run()
-            self._show_actions()
-            if self.isVisible() and judges.choice != judges.estimating:
-                self._estimate_timer.start()
-        self._fit()
-        if self._brought != judges.choice.name:
-            self._brought = judges.choice.name
-            self._bring_chosen_soon()
+        for tab, judges in zip(self._tabs, (self._desk.finders, self._desk.judges), strict=True):
+            tab.show_state(row_title(judges.choice.name, judges.finds), self._state_of(judges))
+        self._preparation.show_state()
 
-    def _bring_chosen_soon(self) -> None:
-        QTimer.singleShot(0, self, self._bring_chosen)  # when it has its place
-
-    def _bring_chosen(self) -> None:
-        """Scroll to the chosen judge: arrow keys, and what is found out of the others, may take it out of sight."""
-        if row := self._rows.get(self._judges.choice.name):
-            self._scroll.ensureWidgetVisible(row, 0, 4)
-
-    def _show_rows(self) -> None:
-        judges = self._judges
-        # The person's folders in their order, with a model in them or not: nothing moves when that is known.
-        names = list(dict.fromkeys(["builtin", *KNOWN, *judges.folders, *judges.models, judges.choice.name]))
-        for name in [name for name in self._rows if name not in names]:
-            row = self._rows.pop(name)
-            self._choices.removeButton(row.radio)
-            self._list.removeWidget(row)
-            row.deleteLater()
-            row.hide()
-        for place, name in enumerate(names):
-            if name not in self._rows:
-                row = self._rows[name] = _Row(name, name in judges.folders, self)
-                row.chosen.connect(judges.choose)
-                row.forgotten.connect(judges.forget_folder)
-                self._choices.addButton(row.radio)
-            if self._list.indexOf(self._rows[name]) != place:  # new, or shown before others were found
-                self._list.removeWidget(self._rows[name])
-                self._list.insertWidget(place, self._rows[name])
-            self._rows[name].show_state(name == judges.choice.name, *self._said_of(name))
-
-    def _said_of(self, name: str) -> tuple[str, str, bool]:
-        """What is here, one line on it, and whether that line warns."""
-        judges, model = self._judges, self._judges.models.get(name)
-        if name == "builtin":
-            return self.tr("always here"), self.tr("Looks and words, not meaning; works at once, anywhere"), False
-        resident = judges.resident is not None and judges.resident.judge.name == name
-        error = judges.errors.get(name) or (model.problem if model else judges.absent.get(name))
-        state = self.tr("loaded") if resident else presence_text(model) if model else ""
-        if name == judges.auto and not resident:
-            state = self.tr("suggested · {state}").format(state=state)
-        if error is not None:
-            return state, sentence(error), True
-        if model is None:
-            return state, name if name in judges.folders else "", False
-        return state, model.advice, not model.fits
-
-    def _show_run(self) -> None:
-        judges, choice = self._judges, self._judges.choice
-        for budget, radio in self._budgets.items():
-            _set_checked(radio, budget is choice.budget)
-        self._budget_line.setText(budget_line(choice.budget))
-        devices = [(device_name(kind, name), kind) for kind, name, _ in judges.devices]
-        devices.insert(0, (device_name("auto"), "auto"))
-        if all(choice.device != device for _, device in devices):
-            devices.append((device_name(choice.device), choice.device))
-        _fill(self._device, devices)
-        self._device.setCurrentIndex(self._device.findData(choice.device))
-        self._precision.setCurrentIndex(self._precision.findData(choice.precision))
-        cost = judges.cost()
-        if cost is not None:
-            self._estimate_line.setText(estimate_text(cost, self._files))
-        elif judges.estimating == choice:
-            self._estimate_line.setText(self.tr("Trying out how fast it would be here …"))
-        else:
-            self._estimate_line.setText("")
-        self._estimate_line.setVisible(bool(self._estimate_line.text()))
-
-    def _show_actions(self) -> None:
-        judges, name = self._judges, self._judges.choice.name
-        model = judges.models.get(name)
-        under_way = next(
-            (one for one in (judges.loading, judges.fetching, judges.checking) if _is_with(one, name)), None
-        )
-        idle = under_way is None and not self._asks_to_fetch
-        here = model is not None and bool(model.folder) and model.problem is None and model.arrived >= model.size
-        fetchable = name in KNOWN and model is not None and not here
-        # It may have to be fetched first.
-        unclear = name in KNOWN and model is None and judges.is_listing and name not in judges.errors
-        self._state.setText(self._state_text(under_way, model))
-        self._state.setVisible(bool(self._state.text()))
-        self._bar.setVisible(under_way is not None)
-        share = under_way.share if under_way else None
-        self._bar.setRange(0, 0 if share is None else 1000)
-        self._bar.setValue(round(1000 * (share or 0)))
-        self._offer(
-            {
-                self._check: idle and model is not None and bool(model.folder),
-                self._cancel: not idle,
-                self._unload: idle and judges.is_ready,
-                self._fetch: fetchable and under_way is None,
-                self._load: idle and not judges.is_ready and judges.obstacle is None and not fetchable and not unclear,
-            }
-        )
-        size = bytes_text(model.size - model.arrived) if model else ""
-        if self._asks_to_fetch:
-            self._fetch.setText(self.tr("Download {size}").format(size=size))
-        elif model is not None and 0 < model.arrived < model.size:
-            self._fetch.setText(self.tr("Go on downloading …"))
-        else:
-            self._fetch.setText(self.tr("Download again …") if model and model.folder else self.tr("Download …"))
-
-    def _offer(self, offered: dict[QPushButton, bool]) -> None:
-        """Show these buttons; the focus of one that goes stays among them."""
-        going = any(button.hasFocus() and not shown for button, shown in offered.items())
-        for button, shown in offered.items():
-            button.setVisible(shown)
-        if going and (staying := [button for button, shown in offered.items() if shown]):
-            staying[-1].setFocus()
-
-    def _state_text(self, under_way: Underway | None, model: ModelInfo | None) -> str:
-        judges = self._judges
-        if under_way is not None:
-            return step_text(under_way.step)
-        if self._asks_to_fetch and model is not None:
-            return self.tr(
-                "{title}, {size}, comes from the public registry of models. It is the one connection that Semblance "
-                "opens, and only for this. It can be stopped; what has arrived is kept."
-            ).format(title=model.title, size=bytes_text(model.size - model.arrived))
-        if judges.is_ready and judges.resident is not None:
-            loaded = judges.resident
-            text = self.tr("{memory} of memory in use.").format(memory=bytes_text(loaded.memory))
-            return f"{text} {loaded.why}".strip()
+    def _state_of(self, judges: Judges) -> str:
+        """One line: whether the chosen model is there, or that there is a better one."""
+        better = judges.suggested
         if judges.loading is not None:
-            return self.tr("{title} is being loaded; loading this one takes its place.").format(
-                title=judge_title(judges.loading.name)
-            )
-        return ""
+            share = judges.loading.share
+            return self.tr("loading …") + (f" {share:.0%}" if share is not None else "")
+        if judges.choice.is_builtin:
+            return self.tr("{title} is suggested").format(title=judge_title(better)) if better else ""
+        if judges.is_ready:
+            return self.tr("loaded")
+        return self.tr("not on this machine") if judges.is_missing else self.tr("not loaded")
 
 
-class _Row(QWidget):
-    """One judge: its name with a radio button, what is here of it, and a line on how it would run."""
+class _StageTab(QAbstractButton):
+    """A stage: what it does, who does it, and how it is with that."""
 
-    chosen = Signal(object)
-    forgotten = Signal(object)
+    _SIDE, _TOP, _GAP = 16, 8, 3
 
-    def __init__(self, name: str, forgettable: bool, parent: QWidget) -> None:
+    def __init__(self, name: str, does: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self.radio = QRadioButton(judge_title(name), self)
-        self.radio.setFont(theme.normal())
-        self.radio.setMinimumHeight(24)  # as high as the button beside some: every row alike
-        if os.path.isabs(name):
-            self.radio.setToolTip(plain_tip(name))  # two folders may have one name
-        self.radio.clicked.connect(lambda: self.chosen.emit(name))
-        self._state = _words(self)
-        self._state.setWordWrap(False)
-        self._state.setFont(theme.tabular(theme.normal()))
-        self._line = _words(self)
-        self._line.setFont(theme.small())
-        self._line.setContentsMargins(24, 0, 0, 0)
-        top = QHBoxLayout()
-        top.setSpacing(4)
-        top.addWidget(self.radio, 1)
-        top.addWidget(self._state)
-        if forgettable:
-            forget = QToolButton(self)
-            forget.setIcon(theme.icon("close"))
-            forget.setAutoRaise(True)
-            forget.setFixedSize(24, 24)
-            forget.setToolTip(self.tr("Take this folder off the list; nothing on the disk changes"))
-            forget.setAccessibleName(self.tr("Take {name} off the list").format(name=judge_title(name)))
-            forget.clicked.connect(lambda: self.forgotten.emit(name))
-            top.addWidget(forget)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 4)
-        column.setSpacing(0)
-        column.addLayout(top)
-        column.addWidget(self._line)
+        self._name, self._does = name, does
+        self._who = self._state = ""
+        self.setCheckable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setText(name)
+        self.setToolTip(f"{name} {does}")
+        self.setFixedHeight(2 * self._TOP + sum(self._line_heights()) + 2 * self._GAP + 2)
 
-    def show_state(self, is_chosen: bool, state: str, line: str, warns: bool) -> None:
-        _set_checked(self.radio, is_chosen)
-        self._state.setText(state)
-        self._line.setText(line)
-        self._line.setVisible(bool(line))
-        self._line.setForegroundRole(QPalette.ColorRole.WindowText if warns else QPalette.ColorRole.PlaceholderText)
-        self.radio.setAccessibleDescription(". ".join(part for part in (state, line) if part))
+    def _line_heights(self) -> tuple[int, int, int]:
+        small, normal = QFontMetrics(theme.small()).height(), QFontMetrics(theme.normal()).height()
+        return small, normal, small
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.rect().contains(event.position().toPoint()):
-            self.radio.click()  # its words are as good as its button
+    def show_state(self, who: str, state: str) -> None:
+        self._who, self._state = who, state
+        self.setAccessibleDescription(". ".join(part for part in (self._does, who, state) if part))
+        self.update()
 
-
-def _is_with(under_way: Underway | None, name: str) -> bool:
-    return under_way is not None and under_way.name == name
-
-
-def _words(parent: QWidget, text: str = "") -> QLabel:
-    """Quiet words that wrap."""
-    label = QLabel(text, parent)
-    label.setFont(theme.normal())
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-    label.setWordWrap(True)
-    return label
-
-
-def _set_checked(radio: QRadioButton, checked: bool) -> None:
-    """Check it, or leave it to the others; Tab leads to the one that is checked, which Qt sees to only after clicks."""
-    if checked:
-        radio.setChecked(True)
-    radio.setFocusPolicy(Qt.FocusPolicy.StrongFocus if checked else Qt.FocusPolicy.ClickFocus)
-
-
-def _heading(parent: QWidget, text: str) -> QLabel:
-    label = QLabel(text, parent)
-    label.setFont(theme.normal())
-    return label
-
-
-def _choice(parent: QWidget, name: str, choose: Callable[[str], object]) -> QComboBox:
-    box = QComboBox(parent)
-    box.setFont(theme.normal())
-    box.setAccessibleName(name)
-    box.activated.connect(lambda _index: choose(box.currentData()))
-    return box
-
-
-def _fill(box: QComboBox, items: Iterable[tuple[str, str]]) -> None:
-    """Put (words, value) into the box, unless it has them: an open list must not vanish under the pointer."""
-    wanted = list(items)
-    if wanted != [(box.itemText(at), box.itemData(at)) for at in range(box.count())]:
-        box.clear()
-        for words, value in wanted:
-            box.addItem(words, value)
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        palette = self.palette()
+        if not self.isChecked():
+            painter.fillRect(self.rect(), palette.color(QPalette.ColorRole.AlternateBase))
+        elif self.hasFocus():
+            painter.fillRect(self.rect(), palette.color(QPalette.ColorRole.Button))
+        if self.isChecked():
+            line = QRect(0, self.height() - 2, self.width(), 2)
+            painter.fillRect(line, palette.color(QPalette.ColorRole.Highlight))
+        dim, text = palette.color(QPalette.ColorRole.PlaceholderText), palette.color(QPalette.ColorRole.WindowText)
+        top, room = self._TOP, self.width() - 2 * self._SIDE
+        lines = (
+            (f"{self._name} {self._does}", theme.small(), dim),
+            (self._who, theme.normal(), text),
+            (self._state, theme.small(), dim),
+        )
+        for (words, font, colour), height in zip(lines, self._line_heights(), strict=True):
+            painter.setFont(font)
+            painter.setPen(colour)
+            elided = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QRect(self._SIDE, top, room, height), Qt.AlignmentFlag.AlignLeft, elided)
+            top += height + self._GAP
+        if self.hasFocus():
+            painter.setPen(palette.color(QPalette.ColorRole.Highlight))
+            painter.drawRect(self.rect().adjusted(2, 2, -3, -3))

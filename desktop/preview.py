@@ -60,6 +60,7 @@ from desktop import theme
 from desktop.clip_controls import ClipControls
 from desktop.drops import file_url
 from desktop.messages import plain_tip
+from desktop.score_words import Scale
 
 if TYPE_CHECKING:
     from PySide6.QtMultimedia import QMediaPlayer
@@ -90,6 +91,10 @@ class FileView:
     """The sentence that says why it can't be scored."""
     judge: str = ""
     """The model that scored it; empty if it was the built-in matcher."""
+    scale: Scale = Scale.LOOKS
+    """By whose measure it is scored."""
+    found: str = ""
+    """That it is only found, and by whom, in a sentence; empty if it is judged."""
     page: int = 0
     """Which page of its file it is, from 0."""
     away: str = ""

@@ -15,6 +15,7 @@ from desktop.clip_controls import clock
 from desktop.results_faces import Thumb, fitted
 from desktop.results_look import BAR, OUTSET, RADIUS, Look, look_of, translucent
 from desktop.results_marks import CHECK, Marks, Pile, Sign
+from desktop.score_words import written_score
 
 _INSET = 3
 """Between the marks in a cell's corners and its edge."""
@@ -36,6 +37,8 @@ class CellState:
     is_clip: bool
     is_selected: bool
     is_hovered: bool
+    is_found: bool = False
+    """Whether its score is the finder's: the judge has not looked at it yet."""
     alike: int = 0
     """How many files share its stack; 0 if it stands alone."""
     is_unfolded: bool = False
@@ -49,11 +52,12 @@ class CellState:
 
     @property
     def is_judged(self) -> bool:
+        """Whether there is a score to show, a finder's or a judge's."""
         return self.rank > 0 and not math.isnan(self.score)
 
     @property
     def written_score(self) -> str:
-        return f"{self.score:.2f}" if self.is_judged else ""
+        return written_score(self.score, is_found=self.is_found) if self.is_judged else ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,10 @@ class CellPainter:
         look, marks = self.look, self._marks
         x, y, is_judged = at.x(), at.y(), state.is_judged
         ground = marks.ground(
-            is_selected=state.is_selected, is_hovered=state.is_hovered, is_judged=is_judged, pile=state.pile
+            is_selected=state.is_selected,
+            is_hovered=state.is_hovered,
+            has_track=is_judged and not state.is_found,
+            pile=state.pile,
         )
         painter.drawPixmap(x - OUTSET, y - OUTSET, ground)
         picture = self._paint_picture(painter, at, state, thumb, scrub, shown)
@@ -98,8 +105,11 @@ class CellPainter:
             self._paint_playhead(painter, picture, scrub.share)
         if is_judged:
             length = max(1, round(look.bar.width() * min(1.0, max(0.0, state.score))))
-            painter.fillRect(x + look.bar.x(), y + look.bar.y(), length, BAR, look.colors.accent)
-            painter.drawPixmap(x + _INSET, y + _INSET, marks.badge(str(state.rank)))
+            if state.is_found:  # a line in place of the bar, a frame in place of the plate: as long as it is a guess
+                painter.fillRect(x + look.bar.x(), y + look.bar.y() + BAR // 2, length, 1, look.colors.dim)
+            else:
+                painter.fillRect(x + look.bar.x(), y + look.bar.y(), length, BAR, look.colors.accent)
+            painter.drawPixmap(x + _INSET, y + _INSET, marks.badge(str(state.rank), is_guess=state.is_found))
         elif state.is_failed:
             painter.drawPixmap(x + _INSET, y + _INSET, marks.badge("!"))
         is_clip = state.is_clip or (thumb is not None and thumb.is_clip)

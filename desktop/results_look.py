@@ -106,6 +106,8 @@ class Look:
     colors: Colors
     caption_font: QFont
     badge_font: QFont
+    guess_font: QFont
+    """Of a rank that may still change much."""
     cell: int
     """Its side."""
     ratio: float
@@ -141,6 +143,7 @@ def look_of(palette: QPalette, font: QFont, cell: int, ratio: float, *, has_capt
         colors=colors_of(palette),
         caption_font=_caption_font(font),
         badge_font=tabular(font, 0.82, bold=True),
+        guess_font=tabular(font, 0.82),
         cell=cell,
         ratio=ratio,
         has_caption=has_caption,

@@ -45,16 +45,16 @@ class Marks:
         self._look = look
         self._drawn: dict[tuple[object, ...], QPixmap] = {}
 
-    def ground(self, *, is_selected: bool, is_hovered: bool, is_judged: bool, pile: Pile = Pile.NONE) -> QPixmap:
-        """The cell without its picture, OUTSET larger on every side; with the score bar's track if it is judged."""
+    def ground(self, *, is_selected: bool, is_hovered: bool, has_track: bool, pile: Pile = Pile.NONE) -> QPixmap:
+        """The cell without its picture, OUTSET larger on every side; with the score bar's track if it has one."""
         return self._once(
-            ("ground", is_selected, is_hovered, is_judged, pile),
-            lambda: self._ground(is_selected, is_hovered, is_judged, pile),
+            ("ground", is_selected, is_hovered, has_track, pile),
+            lambda: self._ground(is_selected, is_hovered, has_track, pile),
         )
 
-    def badge(self, text: str, sign: Sign = Sign.NONE) -> QPixmap:
-        """A few characters on a plate that can be read over any picture."""
-        return self._once(("badge", text, sign), lambda: self._badge(text, sign))
+    def badge(self, text: str, sign: Sign = Sign.NONE, *, is_guess: bool = False) -> QPixmap:
+        """A few characters on a plate that can be read over any picture; framed and quiet if they are a guess."""
+        return self._once(("badge", text, sign, is_guess), lambda: self._badge(text, sign, is_guess))
 
     def check(self) -> QPixmap:
         return self._once(("check",), self._check)
@@ -79,7 +79,7 @@ class Marks:
             made = self._drawn[key] = draw()
         return made
 
-    def _ground(self, is_selected: bool, is_hovered: bool, is_judged: bool, pile: Pile) -> QPixmap:
+    def _ground(self, is_selected: bool, is_hovered: bool, has_track: bool, pile: Pile) -> QPixmap:
         look, colors = self._look, self._look.colors
         made = look.blank(look.cell + 2 * OUTSET, look.cell + 2 * OUTSET)
         # Half the gap to each neighbour is filled too: unfolded cells of a stack lie on one band.
@@ -92,7 +92,7 @@ class Marks:
         painter.setPen(QPen(colors.accent, 2) if is_selected else Qt.PenStyle.NoPen)
         painter.setBrush(colors.hovered if is_hovered else colors.selected if is_selected else colors.cell)
         painter.drawRoundedRect(box, RADIUS, RADIUS)
-        if is_judged:
+        if has_track:
             painter.fillRect(look.bar.translated(OUTSET, OUTSET), colors.line)
         painter.end()
         return made
@@ -107,28 +107,30 @@ class Marks:
         painter.setBrush(colors.base)
         painter.drawRect(QRectF(0, OUTSET, side + 2 * OUTSET, 2 * RADIUS))  # the cell's own corners stay round
 
-    def _badge(self, text: str, sign: Sign) -> QPixmap:
+    def _badge(self, text: str, sign: Sign, is_guess: bool) -> QPixmap:
         metrics = QFontMetrics(self._look.badge_font)
         height = metrics.height() + 3
         mark = 0 if sign is Sign.NONE else _MARK
         width = max(height, metrics.horizontalAdvance(text) + mark + (10 if text else 6))
         # A re-sort brings a hundred new ranks at once: only their figures are drawn, the rest is copied.
-        plate = self._once(("plate", width, sign), lambda: self._plate(width, height, sign))
+        plate = self._once(("plate", width, sign, is_guess), lambda: self._plate(width, height, sign, is_guess))
         made = QPixmap(plate)
         painter = QPainter(made)
-        painter.setPen(self._look.colors.text)
-        painter.setFont(self._look.badge_font)
+        painter.setPen(self._look.colors.dim if is_guess else self._look.colors.text)
+        painter.setFont(self._look.guess_font if is_guess else self._look.badge_font)
         painter.drawText(QRect(mark, 0, width - mark, height), Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
         return made
 
-    def _plate(self, width: int, height: int, sign: Sign) -> QPixmap:
+    def _plate(self, width: int, height: int, sign: Sign, is_guess: bool) -> QPixmap:
         made = self._look.blank(width, height)
         painter = QPainter(made)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setPen(QPen(self._look.colors.dim, 1) if is_guess else Qt.PenStyle.NoPen)
         painter.setBrush(translucent(self._look.colors.base, 0.84))
-        painter.drawRoundedRect(QRectF(0, 0, width, height), 4, 4)
+        edge = 0.5 if is_guess else 0.0
+        painter.drawRoundedRect(QRectF(0, 0, width, height).adjusted(edge, edge, -edge, -edge), 4, 4)
+        painter.setPen(Qt.PenStyle.NoPen)
         middle = height / 2
         painter.setBrush(self._look.colors.text)
         if sign is Sign.STACK:

@@ -32,7 +32,7 @@ from desktop.file_words import kind_name, paged_name
 from desktop.messages import plain_tip
 from desktop.results_order import Ids, NameOrder, best_first, newest_first
 from desktop.results_stacks import Stacks
-from desktop.score_words import score_meaning
+from desktop.score_words import Scale, found_meaning, score_meaning, written_score
 
 _URI_LIST = "text/uri-list"
 _INLINE_NAMES = 500
@@ -53,14 +53,19 @@ class Sort(Enum):
 
 @dataclass(frozen=True)
 class Counts:
-    """How many files are there, shown under the present filter, folded away among those, judged, and found impossible
-    to judge."""
+    """How many files are there, shown under the present filter, folded away among those, with a score, with a score
+    of the finder's alone, and found impossible to judge."""
 
     listed: int
     shown: int
     folded: int
-    judged: int
+    scored: int
+    found: int
     failed: int
+
+    @property
+    def judged(self) -> int:
+        return self.scored - self.found
 
 
 class ResultsModel(QAbstractListModel):
@@ -72,8 +77,10 @@ class ResultsModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None, *, words: Callable[[MediaError], str] = str) -> None:
         super().__init__(parent)
         self._words = words
-        self.by_model = False
-        """Whether the scores are a model's, and not the built-in matcher's: they stand for something else."""
+        self.scale = Scale.LOOKS
+        """By whose measure the scores are."""
+        self.finder = ""
+        """The title of who found what is not judged yet."""
         self._names = NameOrder()
         self._names_timer = QTimer(self, interval=_POLL_MS)
         self._names_timer.timeout.connect(self._take_names)
@@ -87,6 +94,8 @@ class ResultsModel(QAbstractListModel):
         self.listing = listing
         self.scores: NDArray[np.float32] = np.empty(0, np.float32)
         """By id; NaN is not judged yet."""
+        self.is_found: Mask = np.empty(0, np.bool_)
+        """By id: whether its score is the finder's, since the judge has not looked at it yet."""
         self.ranks: Ids = np.empty(0, np.int32)
         """By id, as of the last `resort`: the place by score among all that are judged, from 1; 0 is without a place,
         because it is not judged or because nothing at all was found: then no file is better than another."""
@@ -124,6 +133,7 @@ class ResultsModel(QAbstractListModel):
         self._positions = np.concatenate([self._positions, np.full(more, -1, np.int32)])
         nothing = np.zeros(more, np.bool_)
         self.failed = np.concatenate([self.failed, nothing])
+        self.is_found = np.concatenate([self.is_found, nothing])
         self._fresh = np.concatenate([self._fresh, nothing])
         self._above = np.concatenate([self._above, nothing])
         self._stacks.cover(total)
@@ -156,13 +166,16 @@ class ResultsModel(QAbstractListModel):
         self._grow()
         self.outdated.emit(False)
 
-    def set_scores(self, rows: Ids, scores: NDArray[np.float32]) -> None:
-        """Scores for the files `rows`, one each; NaN takes a score back. A file that was judged has not failed."""
+    def set_scores(self, rows: Ids, scores: NDArray[np.float32], *, judged: bool = True) -> None:
+        """Scores for the files `rows`, one each; NaN takes a score back. Not `judged`: they are the finder's.
+
+        A file that has a score has not failed.
+        """
         is_there = self._present()[rows]  # what is gone may have been judged before that was known
         rows, scores = rows[is_there], scores[is_there]
         self.scores[rows] = self._placing[rows] = scores
-        judged = rows[~np.isnan(scores)]
-        self._forgive(judged)
+        self.is_found[rows] = not judged
+        self._forgive(rows[~np.isnan(scores)])
         self._unranked = True
         self.outdated.emit(False)
 
@@ -181,7 +194,7 @@ class ResultsModel(QAbstractListModel):
     def clear_scores(self) -> None:
         """Another query: nothing is judged, nothing has failed."""
         self.scores[:] = self._placing[:] = np.nan
-        self.failed[:] = False
+        self.failed[:] = self.is_found[:] = False
         self._errors.clear()
         self._unranked = True
         self._rearrange()
@@ -472,6 +485,12 @@ class ResultsModel(QAbstractListModel):
         score = float(self.scores[id_])
         return None if np.isnan(score) else score
 
+    def meaning_of(self, id_: int) -> str:
+        """What the score of a file that has one says of it, in a few words."""
+        if self.is_found[id_]:
+            return found_meaning(self.finder)
+        return score_meaning(float(self.scores[id_]), self.scale)
+
     def error_of(self, id_: int) -> MediaError | None:
         return self._errors.get(id_)
 
@@ -491,18 +510,22 @@ class ResultsModel(QAbstractListModel):
         assert self.listing is not None
         return self.listing.kind(id_)
 
-    def histogram(self, bins: int) -> NDArray[np.int64]:
-        """How many judged files have a score in each of `bins` equal parts of 0..1."""
-        judged = self.scores[~np.isnan(self.scores)]
-        places = np.clip((judged * bins).astype(np.int64), 0, bins - 1)
+    def histogram(self, bins: int, *, judged: bool = False) -> NDArray[np.int64]:
+        """How many files have a score in each of `bins` equal parts of 0..1; with `judged` not those only found."""
+        counted = ~np.isnan(self.scores)
+        if judged:
+            counted &= ~self.is_found
+        places = np.clip((self.scores[counted] * bins).astype(np.int64), 0, bins - 1)
         return np.bincount(places, minlength=bins).astype(np.int64)
 
     @property
     def counts(self) -> Counts:
-        judged = int(np.count_nonzero(~np.isnan(self.scores)))
+        has_score = ~np.isnan(self.scores)
+        found = int(np.count_nonzero(has_score & self.is_found))
         listed = self.listing.present if self.listing is not None else 0
         folded = self._stacks.hidden
-        return Counts(listed, len(self.order) + folded, folded, judged, int(np.count_nonzero(self.failed)))
+        failed = int(np.count_nonzero(self.failed))
+        return Counts(listed, len(self.order) + folded, folded, int(np.count_nonzero(has_score)), found, failed)
 
     # --- the list that Qt sees -------------------------------------------------------------------------
 
@@ -541,7 +564,7 @@ class ResultsModel(QAbstractListModel):
         if error is not None:
             path = f"{path}\n{self._words(error)}"
         elif score is not None:
-            path = f"{path}\n{score:.2f}: {score_meaning(score, by_model=self.by_model)}"
+            path = f"{path}\n{written_score(score, is_found=bool(self.is_found[id_]))}: {self.meaning_of(id_)}"
         if stack := self._stack_words(id_):
             path = f"{path}\n{stack}"
         return plain_tip(path)
@@ -564,6 +587,8 @@ class ResultsModel(QAbstractListModel):
         elif score is not None:
             place = [] if rank is None else [self.tr("rank {rank}").format(rank=rank)]
             parts = [*place, self.tr("score {score:.2f}").format(score=score), *parts]
+            if self.is_found[id_]:
+                parts.append(self.tr("found, not judged yet"))
         if stack := self._stack_words(id_):
             parts.append(stack)
         return ", ".join(parts)

@@ -22,7 +22,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import Changed, Event, Gone, Kind, Listing, MakeFilmstrip, MakeThumbnails, Query, ThumbnailMade, Understood
+from core import (
+    Changed,
+    Event,
+    Gone,
+    Kind,
+    Listing,
+    MakeFilmstrip,
+    MakeThumbnails,
+    Query,
+    Staged,
+    ThumbnailMade,
+    Understood,
+)
 from core.errors import EngineStopped, MediaError, SemblanceError, printable
 from desktop import theme
 from desktop.engine_thread import EngineLink
@@ -32,6 +44,7 @@ from desktop.preview import ElidedLabel
 from desktop.results_model import ResultsModel, Sort
 from desktop.results_view import MAX_CELL, MIN_CELL, ResultsView
 from desktop.score_filter import ScoreFilter
+from desktop.score_words import Scale
 from desktop.session import AWAY_ERRORS, Phase, Session
 
 FILMSTRIP_FRAMES, FILMSTRIP_PIXELS = 12, 512
@@ -153,6 +166,7 @@ class ResultsPane(QWidget):
         session.folder_refused.connect(self._refuse_folder)
         session.ranking_started.connect(self._start_ranking)
         session.scored.connect(self._set_scores)
+        session.staged.connect(self._note_stages)
         session.failed.connect(self._set_failed)
         session.listing_changed.connect(self._change)
         session.away_changed.connect(self._note_away)
@@ -206,9 +220,8 @@ class ResultsPane(QWidget):
     def _start_ranking(self, query: Query) -> None:
         # With words its line is there at once, still empty, so that nothing moves when the judge answers.
         self._on_order.setText("")
-        by_model = not self._session.ranked_by.is_builtin
-        self._on_order.setVisible(bool(query.text) and not by_model)
-        self.model.by_model = by_model
+        is_builtin = self._session.ranked_by.is_builtin
+        self._on_order.setVisible(bool(query.text) and is_builtin)
         self.model.clear_scores()
         self.score_filter.set_minimum(0.0)
         self._choose_sort(Sort.BEST)
@@ -217,8 +230,15 @@ class ResultsPane(QWidget):
         self.hardly_differ.emit(False)
         self._show_state()
 
-    def _set_scores(self, rows: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
-        self.model.set_scores(rows, scores)
+    def set_scale(self, scale: Scale) -> None:
+        """By whose measure the scores that come are."""
+        self.model.scale = scale
+
+    def _set_scores(self, rows: NDArray[np.int32], scores: NDArray[np.float32], judged: bool) -> None:
+        self.model.set_scores(rows, scores, judged=judged)
+
+    def _note_stages(self, staged: Staged) -> None:
+        self.model.finder = staged.finder.partition(":")[0]  # the built-in matcher's title goes on to say what it sees
 
     def _set_failed(self, rows: list[int], errors: list[MediaError]) -> None:
         if self._session.away:
@@ -240,7 +260,9 @@ class ResultsPane(QWidget):
     def _scores_hardly_differ(self) -> bool:
         """Whether nine of ten scores lie within 0.05 and the best hardly above: then the order is mostly chance. Where
         the best stand out, the few that were looked for have been found."""
-        histogram = self.model.histogram(100).astype(float)
+        if self.model.scale is Scale.NEARNESS:
+            return False  # vectors lie close together: their figures say little, their order does
+        histogram = self.model.histogram(100, judged=True).astype(float)
         if histogram.sum() < 12 or not self.model.finds_something:  # of nothing found the header speaks
             return False
         share = np.cumsum(histogram) / histogram.sum()
@@ -287,6 +309,10 @@ class ResultsPane(QWidget):
             text = self.tr("1 result") if counts.shown == 1 else self.tr("%1 results").replace("%1", shown)
         else:
             text = self.tr("1 file") if counts.shown == 1 else self.tr("%1 files").replace("%1", shown)
+        if counts.found and counts.judged:
+            text += " · " + self.tr("%1 judged").replace("%1", locale.toString(counts.judged))
+        elif counts.found:
+            text += " · " + self.tr("found, not judged")
         if counts.folded:
             text += " · " + self.tr("%1 duplicates folded").replace("%1", locale.toString(counts.folded))
         if counts.failed:
@@ -296,7 +322,7 @@ class ResultsPane(QWidget):
         root = self._session.listing.root if self._session.listing else ""
         self._count.setToolTip(plain_tip("\n".join(part for part in (self._count.text(), root) if part)))
         finds_something = self.model.finds_something
-        if self._session.phase in (Phase.FINISHED, Phase.STOPPED) and counts.judged > 1 and not finds_something:
+        if self._session.phase in (Phase.FINISHED, Phase.STOPPED) and counts.scored > 1 and not finds_something:
             self._show_words_on_order(self.tr("No result is better than another"))
         has_scores = ranked and finds_something
         self._foot.setVisible(has_scores)

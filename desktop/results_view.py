@@ -905,14 +905,24 @@ class ResultsView(QAbstractItemView):
             model.failed[ids].tolist(),
             (model.listing.kinds[ids] == Kind.VIDEO).tolist(),
             self._selection.marks(ids).tolist(),
+            model.is_found[ids].tolist(),
             *(column.tolist() for column in model.stack_columns(places)),
             strict=True,
         )
         return [
             CellState(
-                id_, model.name_of(id_), rank, score, is_failed, is_clip, is_selected, id_ == self._hovered, *stack
+                id_,
+                model.name_of(id_),
+                rank,
+                score,
+                is_failed,
+                is_clip,
+                is_selected,
+                id_ == self._hovered,
+                is_found,
+                *stack,
             )
-            for id_, rank, score, is_failed, is_clip, is_selected, *stack in columns
+            for id_, rank, score, is_failed, is_clip, is_selected, is_found, *stack in columns
         ]
 
     def _reach(self, at: QPoint) -> QRect:

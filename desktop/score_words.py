@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 from PySide6.QtCore import QCoreApplication
 
 DIRECT, ALIKE, SOMETHING = 0.8, 0.4, 0.2
@@ -9,12 +11,22 @@ DIRECT, ALIKE, SOMETHING = 0.8, 0.4, 0.2
 built-in matcher, which puts what is clearly alike around 0.5."""
 
 
-def score_meaning(score: float, *, by_model: bool = False) -> str:
-    """What a score of 0..1 says of a result, in a few words.
+class Scale(Enum):
+    """By whose measure scores are given."""
 
-    A model's score is the probability of its “yes” against its “no”, so half is where its answer turns.
-    """
-    if by_model:
+    LOOKS = auto()
+    """The built-in matcher's."""
+    ANSWER = auto()
+    """A judge's: the probability of its “yes” against its “no”."""
+    NEARNESS = auto()
+    """An embedder's: how near its vectors of query and file are."""
+
+
+def score_meaning(score: float, scale: Scale = Scale.LOOKS) -> str:
+    """What a score of 0..1 says of a result, in a few words. Half is where a judge's answer turns."""
+    if scale is Scale.NEARNESS:
+        return QCoreApplication.translate("Scores", "how near it is; the order tells more than the figure")
+    if scale is Scale.ANSWER:
         yes = QCoreApplication.translate("Scores", "the judge's answer is yes")
         return yes if score > 0.5 else QCoreApplication.translate("Scores", "the judge's answer is no")
     if score >= DIRECT:
@@ -26,9 +38,26 @@ def score_meaning(score: float, *, by_model: bool = False) -> str:
     return QCoreApplication.translate("Scores", "nothing in common")
 
 
-def score_scale(*, by_model: bool = False) -> str:
+def written_score(score: float, *, is_found: bool) -> str:
+    """0.42; with a mark where the judge has not looked, and it is only where it would probably stand: ≈0.42."""
+    return f"≈{score:.2f}" if is_found else f"{score:.2f}"
+
+
+def found_meaning(finder: str) -> str:
+    """What is said of a result that the judge has not looked at; `finder` is the title of who found it."""
+    text = QCoreApplication.translate("Scores", "Found by {finder}, not judged yet")
+    return text.format(finder=finder) if finder else QCoreApplication.translate("Scores", "Found, not judged yet")
+
+
+def score_scale(scale: Scale = Scale.LOOKS) -> str:
     """How scores are to be read, a line for each step of the scale."""
-    if by_model:
+    if scale is Scale.NEARNESS:
+        return QCoreApplication.translate(
+            "Scores",
+            "How near the file is to what was asked for, as the model sees both.\n"
+            "The order tells more than the figure.",
+        )
+    if scale is Scale.ANSWER:
         return QCoreApplication.translate(
             "Scores",
             "How sure the judge is that this is what was asked for:\nover 0.5 its answer is yes, under it no.\n"

@@ -27,6 +27,7 @@ class Bar(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._share = 0.0
+        self._is_guess = False
         self.setFixedHeight(4)
 
     def share(self) -> float:
@@ -36,18 +37,27 @@ class Bar(QWidget):
         self._share = min(max(share, 0.0), 1.0)
         self.update()
 
+    def set_guess(self, is_guess: bool) -> None:
+        """Whether the share may still change much: then it is a line."""
+        self._is_guess = is_guess
+        self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.palette().color(QPalette.ColorRole.Mid))
-        painter.drawRoundedRect(self.rect(), 2, 2)
+        if not self._is_guess:
+            painter.drawRoundedRect(self.rect(), 2, 2)
         if not self._share:
             return
         done = QRectF(self.rect())
         done.setWidth(done.width() * self._share)
         if self.layoutDirection() is Qt.LayoutDirection.RightToLeft:
             done.moveRight(self.width())
+        if self._is_guess:
+            painter.fillRect(done.adjusted(0, 1.5, 0, -1.5), self.palette().color(QPalette.ColorRole.PlaceholderText))
+            return
         painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
         painter.drawRoundedRect(done, 2, 2)
 

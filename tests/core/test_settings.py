@@ -31,6 +31,12 @@ SET = Settings(
     device="cpu",
     precision="float32",
     budget="fast",
+    finder="SigLIP2",
+    finder_device="cpu",
+    finder_precision="bfloat16",
+    vector_numbers=256,
+    judge_seconds=60.0,
+    prepare_when_idle=False,
     fold_duplicates=False,
     model_folders=["/models/客户 A"],
 )

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication
 
 from core import (
     Cost,
+    CountPrepared,
     Ended,
     EngineProcess,
     EstimateCost,
@@ -40,6 +41,7 @@ from core import (
     MediaError,
     ModelInfo,
     Models,
+    Preparation,
     Preview,
     Progress,
     Query,
@@ -50,6 +52,7 @@ from core import (
     ScanFinished,
     ScanStarted,
     Scored,
+    Staged,
     Storage,
     Subfolders,
     Thumbnail,
@@ -118,8 +121,9 @@ class PlayedEngine:
 
     a scan of one of its `folders` with that folder's files, of any other with FolderMissing; thumbnails, previews
     and subfolders with the least there can be; why a file has its score with what `explanations` has under its name,
-    or with nothing; which models there are with `models`, what one costs with `speeds`; what is kept with `storage`. A
-    ranking, a load, a download, a check of files, clearing, backup and restore are the test's to answer.
+    or with nothing; which models there are with `models`, what one costs with `speeds`; how much a finder knows with
+    `prepared`; what is kept with `storage`. A ranking, preparing, a load, a download, a check of files, clearing,
+    backup and restore are the test's to answer.
     """
 
     def __init__(self) -> None:
@@ -132,18 +136,25 @@ class PlayedEngine:
         self.explanations: dict[str, Explanation] = {}
         self.models: Models | SemblanceError = Models(
             (
-                ModelInfo("2B", "Qwen3-VL-Reranker-2B", "/hub/2B", 4_400_000_000, 4_400_000_000, None, True,
+                ModelInfo("2B", False, "Qwen3-VL-Reranker-2B", "/hub/2B", 4_400_000_000, 4_400_000_000, None, True,
                           "fits; bfloat16 on the graphics card"),
-                ModelInfo("8B", "Qwen3-VL-Reranker-8B", "", 17_500_000_000, 0, None, True,
+                ModelInfo("8B", False, "Qwen3-VL-Reranker-8B", "", 17_500_000_000, 0, None, True,
                           "fits in 4-bit; the better judge"),
+                ModelInfo("SigLIP2", True, "SigLIP 2", "/hub/SigLIP2", 800_000_000, 800_000_000, None, True,
+                          "fits; quick on any machine"),
+                ModelInfo("Embedding-2B", True, "Qwen3-VL-Embedding-2B", "", 4_300_000_000, 0, None, True,
+                          "fits; finds clips and documents too"),
             ),
             "2B",
             (("cuda", "H200", 139 << 30), ("cpu", "16 cores", 64 << 30)),
+            "SigLIP2",
         )  # fmt: skip
         self.speeds: dict[str, float] = {"2B": 40.0, "8B": 11.0}
         """Pictures a second, by name of the model; of another nothing can be tried out."""
         self.costless: dict[str, SemblanceError] = {}
         """By name of the model: why nothing can be."""
+        self.prepared = 0
+        """How many files of any folder a finder knows already."""
         self.storage = Storage("/home/catalog.sqlite3", 0, ())
         """What is kept."""
         self.requests: dict[int, Request] = {}
@@ -192,6 +203,9 @@ class PlayedEngine:
                 if judge.name in self.speeds:
                     self.say(number, Cost(judge, self.speeds[judge.name], False))
                 self.end(number, self.costless.get(judge.name))
+            case CountPrepared(listing=Listing() as listing):
+                self.say(number, Preparation(self.prepared, len(listing.names), 0))
+                self.end(number)
             case MeasureStorage():
                 self.say(number, self.storage)
                 self.end(number)
@@ -245,6 +259,21 @@ class PlayedEngine:
         listing = self.requests[self.ranking].listing  # type: ignore[union-attr]
         assert isinstance(listing, Listing)
         return listing.names
+
+    def find_or_judge(self, scores: dict[str, float], *, judged: bool, judged_count: int = 0, **how_far: Any) -> None:
+        """Scores of the newest ranking of two stages, by name, and how far it is."""
+        rows = np.array([self.names().index(name) for name in scores], np.int32)
+        self.say(self.ranking, Scored(rows, np.array(list(scores.values()), np.float32), False, judged))
+        total = len(self.names())
+        known: dict[str, Any] = {
+            "finder": "SigLIP 2",
+            "found": total,
+            "judged": judged_count,
+            "total": total,
+            "rate": 0.0,
+        }
+        known |= {"judging": True, "seconds_left": None, "seconds_for_all": None, "calibrated": False}
+        self.say(self.ranking, Staged(**(known | how_far)))
 
     def score(self, scores: dict[str, float], *, known: bool = False) -> None:
         """Scores of the newest ranking, by name, and how far it is."""

@@ -73,13 +73,15 @@ class Person:
     def __init__(self, window: MainWindow, engine: Any, qtbot: Any) -> None:
         self.window, self.engine, self.qtbot = window, engine, qtbot
 
-    def open_panel(self) -> QWidget:
+    def open_panel(self, stage: str = "Judges") -> QWidget:
+        """At this stage of it."""
         chip = self.window.judge_bar.chip
         chip.setFocus()
         QTest.keyClick(chip, Qt.Key.Key_Space)
         panel = self.window.models
         assert panel is not None
-        self.wait(lambda: panel.isVisible() and not self.window.desk.judges.is_listing)
+        self.wait(lambda: panel.isVisible() and not self.window.desk.stock.is_listing)
+        click(button(panel, stage))
         return panel
 
     def choose(self, title: str) -> None:
@@ -196,6 +198,7 @@ def test_a_person_loads_a_model_of_their_own_ranks_with_it_and_unloads_it(
     window.show_models()
     panel = window.models
     assert panel is not None
+    click(button(panel, "Judges"))
     click(button(panel, "Choose a folder …"))
     wait(lambda: "Load" in buttons(panel))
     click(button(panel, "Load"))
@@ -208,7 +211,7 @@ def test_a_person_loads_a_model_of_their_own_ranks_with_it_and_unloads_it(
     assert "Balanced" in window.judge_bar.chip.text()
     click(button(panel, "Unload"))
     assert "is not loaded" in window.judge_bar.chip.text()
-    click(button(panel, "Built-in matcher"))
+    click(button(panel, "The finder alone"))
     wait(lambda: session.phase is Phase.FINISHED and session.ranked_by.is_builtin)
     assert (window.results.model.scores == by_builtin)[~np.isnan(by_builtin)].all()
 
@@ -236,16 +239,22 @@ def test_with_nothing_chosen_the_samples_open_with_the_built_in_matcher(
 
 def test_the_panel_says_what_is_here_and_how_it_would_run(begin: Begin) -> None:
     person = begin()
-    panel = person.open_panel()
+    panel = person.open_panel("Finds")
     words = said(panel)
     assert "Looks and words, not meaning" in words
     assert "Can't see what is in a picture" in words  # the built-in matcher is chosen
+    assert "suggested · 800.0 MB\nfits; quick on any machine" in words
+    assert "Qwen3-VL-Reranker-2B" not in words
+    click(button(panel, "Judges"))
+    words = said(panel)
+    assert "most promising first" in words  # no judge is chosen
+    assert "SigLIP 2" not in words
     assert "suggested · 4.4 GB\nfits; bfloat16 on the graphics card" in words
     assert "not here · 17.5 GB\nfits in 4-bit; the better judge" in words
     assert "Precision" not in words
     click(button(panel, "Qwen3-VL-Reranker-2B"))
     words = said(panel)
-    assert "Can't see" not in words
+    assert "most promising first" not in words
     assert {"Fast", "Balanced", "Full", "Load", "Check files"} <= buttons(panel)
     boxes = {box.accessibleName(): box for box in panel.findChildren(QComboBox)}
     assert boxes["Device"].itemText(1) == "Graphics card (H200)"
@@ -306,7 +315,7 @@ def test_the_whole_panel_is_on_the_screen_and_its_words_are_whole(begin: Begin) 
     person = begin()
     panel = person.open_panel()
     screen = person.window.screen().availableGeometry()
-    for title in ("Qwen3-VL-Reranker-2B", "Qwen3-VL-Reranker-8B", "Built-in matcher"):
+    for title in ("Qwen3-VL-Reranker-2B", "Qwen3-VL-Reranker-8B", "The finder alone"):
         click(button(panel, title))
         QApplication.processEvents()
         assert screen.contains(panel.geometry())
@@ -333,8 +342,8 @@ def test_a_choice_that_stands_is_tried_out_and_its_cost_told_for_this_folder(beg
 def test_what_is_wrong_with_a_model_stands_beside_it(begin: Begin, engine: Any) -> None:
     damaged = ModelDamaged(path="/hub/2B", file="model.safetensors", detail="truncated")
     known = (
-        ModelInfo("2B", "Qwen3-VL-Reranker-2B", "/hub/2B", 4 * GB, 4 * GB, damaged, True, ""),
-        ModelInfo("8B", "Qwen3-VL-Reranker-8B", "", 17 * GB, 3 * GB, None, False, "needs 20 GB; 8 GB are there"),
+        ModelInfo("2B", False, "Qwen3-VL-Reranker-2B", "/hub/2B", 4 * GB, 4 * GB, damaged, True, ""),
+        ModelInfo("8B", False, "Qwen3-VL-Reranker-8B", "", 17 * GB, 3 * GB, None, False, "needs 20 GB; 8 GB are there"),
     )
     engine.models = Models(known, "", (("cpu", "", GB),))
     person = begin()
@@ -355,7 +364,7 @@ def test_without_the_libraries_the_panel_says_how_to_get_them_and_the_rest_works
     assert "pip install 'semblance[qwen]'" in said(panel)
     click(button(panel, "Qwen3-VL-Reranker-2B"))
     assert not {"Load", "Download …"} & buttons(panel)
-    click(button(panel, "Built-in matcher"))
+    click(button(panel, "The finder alone"))
     person.close_panel()
     assert person.ranked(2).judge.is_builtin
 
@@ -368,7 +377,9 @@ def test_a_folder_of_the_persons_is_listed_chosen_remembered_and_taken_off(
     monkeypatch.setattr(QFileDialog, "open", lambda dialog: dialog.fileSelected.emit(mine))
     person = begin()
     engine.models = Models(
-        (*engine.models.known, ModelInfo(mine, "mine", mine, GB, GB, error, True, "")), "2B", engine.models.devices
+        (*engine.models.known, ModelInfo(mine, False, "mine", mine, GB, GB, error, True, "")),
+        "2B",
+        engine.models.devices,
     )
     click(button(person.open_panel(), "Choose a folder …"))
     panel = person.window.models
@@ -383,7 +394,7 @@ def test_a_folder_of_the_persons_is_listed_chosen_remembered_and_taken_off(
     panel = again.open_panel()
     click(button(panel, "Take mine off the list"))
     assert "mine" not in buttons(panel)
-    assert button(panel, "Built-in matcher").isChecked()
+    assert button(panel, "The finder alone").isChecked()
     assert again.window._settings.model_folders == []
 
 
@@ -412,7 +423,9 @@ def test_nor_is_it_loaded_any_further(begin: Begin, engine: Any) -> None:
 def _with_a_model_of_their_own(begin: Begin, engine: Any) -> Person:
     mine = "/models/mine"
     engine.models = Models(
-        (*engine.models.known, ModelInfo(mine, "mine", mine, GB, GB, None, True, "fits")), "2B", engine.models.devices
+        (*engine.models.known, ModelInfo(mine, False, "mine", mine, GB, GB, None, True, "fits")),
+        "2B",
+        engine.models.devices,
     )
     person = begin()
     person.window.desk.judges.add_folder(mine)
@@ -433,7 +446,9 @@ def test_a_folder_without_a_model_says_so_before_it_is_loaded(begin: Begin, engi
     # The person puts one there, and looks again.
     person.close_panel()
     engine.models = Models(
-        (*engine.models.known, ModelInfo(empty, "empty", empty, GB, GB, None, True, "")), "2B", engine.models.devices
+        (*engine.models.known, ModelInfo(empty, False, "empty", empty, GB, GB, None, True, "")),
+        "2B",
+        engine.models.devices,
     )
     panel = person.open_panel()
     assert str(error) not in said(panel)
@@ -451,7 +466,7 @@ def test_of_two_folders_with_one_name_a_tip_tells_which_is_which(begin: Begin, e
 def test_the_chosen_judge_is_in_sight_when_the_list_is_long(begin: Begin, engine: Any) -> None:
     many = [f"/models/{number:02}" for number in range(20)]
     engine.models = Models(
-        (*engine.models.known, *(ModelInfo(one, one[-2:], one, GB, GB, None, True, "fits") for one in many)),
+        (*engine.models.known, *(ModelInfo(one, False, one[-2:], one, GB, GB, None, True, "fits") for one in many)),
         "2B",
         engine.models.devices,
     )
@@ -474,13 +489,13 @@ def test_the_panel_is_never_higher_than_what_is_in_it(begin: Begin, engine: Any)
     many = [f"/models/{number:02}" for number in range(9)]
     engine.models = LibrariesMissing(detail="torch")
     person = begin(remembered="2B")
-    person.window.desk.judges.folders = many
+    person.window.desk.stock.folders = many
     panel = person.open_panel()
     person.wait(lambda: str(engine.models) in said(panel))
     person.qtbot.wait(200)
     last = button(panel, "Choose a folder …")
     assert panel.height() - last.mapTo(panel, last.rect().bottomLeft()).y() < 24
-    (note,) = [one for one in panel.findChildren(QLabel) if one.text() == str(engine.models)]
+    (note,) = [one for one in panel.findChildren(QLabel) if one.isVisible() and one.text() == str(engine.models)]
     assert note.height() <= note.heightForWidth(note.width()) + 4
 
 
@@ -626,7 +641,7 @@ def test_a_model_that_is_not_here_is_downloaded_only_when_asked_twice(begin: Beg
     assert person.chip == "Qwen3-VL-Reranker-8B is not on this machine · fetching 8B … 11 %"
     # It goes on while another judge ranks, and is seen.
     person.close_panel()
-    person.choose("Built-in matcher")
+    person.choose("The finder alone")
     assert person.ranked(2).judge.is_builtin
     assert person.chip == "Built-in matcher: looks and words, not meaning · fetching 8B … 11 %"
     engine.end(number, DownloadBroken(name="Qwen3-VL-Reranker-8B", detail="timed out"))
@@ -648,7 +663,7 @@ def test_a_download_can_be_stopped_and_when_it_has_arrived_it_can_be_loaded(begi
     second = person.asked(DownloadModel, 2)
     person.wait(lambda: "is being downloaded" in person.notice)
     engine.models = Models(
-        (ModelInfo("8B", "Qwen3-VL-Reranker-8B", "/hub/8B", 17 * GB, 17 * GB, None, True, ""),), "8B", ()
+        (ModelInfo("8B", False, "Qwen3-VL-Reranker-8B", "/hub/8B", 17 * GB, 17 * GB, None, True, ""),), "8B", ()
     )
     engine.end(second)
     person.wait(lambda: "Load" in buttons(panel))
@@ -684,7 +699,7 @@ def loaded(begin: Begin, engine: Any) -> Person:
 
 
 def test_another_judge_and_another_budget_are_asked_the_same_question(loaded: Person) -> None:
-    loaded.choose("Built-in matcher")
+    loaded.choose("The finder alone")
     assert loaded.ranked(3).judge.is_builtin
     loaded.choose("Qwen3-VL-Reranker-2B")  # still in memory
     assert loaded.ranked(4).judge == JudgeChoice("2B")
@@ -788,6 +803,7 @@ def test_an_engine_that_ends_while_loading_is_told_and_not_tried_for_ever(begin:
 
 
 def test_a_long_job_says_what_it_will_cost_and_offers_a_glance(loaded: Person, engine: Any) -> None:
+    loaded.window.desk.set_judge_seconds(0)
     engine.say(engine.ranking, Progress(3, 5, 0, 0.2, 7200.0))
     loaded.wait(lambda: loaded.notice.startswith("2B: 2.0 h to go for this folder."))
     loaded.answer("Use Fast")
@@ -804,6 +820,7 @@ def test_a_long_job_says_what_it_will_cost_and_offers_a_glance(loaded: Person, e
 def test_what_was_tried_out_is_told_before_the_first_picture(begin: Begin, engine: Any) -> None:
     engine.speeds["2B"] = 0.005
     person = begin(QUERY)
+    person.window.desk.set_judge_seconds(0)
     person.ranked(1)
     panel = person.open_panel()
     click(button(panel, "Qwen3-VL-Reranker-2B"))
