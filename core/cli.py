@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from core.evaluation_commands import evaluate
 from core.model_commands import models
 from core.storage_commands import backup, restore, storage
 from core.terminal import (
@@ -35,17 +36,19 @@ if TYPE_CHECKING:
     from core.errors import MediaError
     from core.jobs import Event, Jobs
     from core.media import Listing, Region
-    from core.scorers import Explanation
+    from core.scorers import Explanation, JudgeChoice
 
     OpenEngine = Callable[[], Jobs]
 
 EXAMPLES = {
     "scan": "semblance scan FOLDER",
+    "prepare": "semblance prepare FOLDER --finder SigLIP2",
     "rank": 'semblance rank FOLDER --text "red car"',
     "window": "semblance FOLDER",
     "models": "semblance models",
     "get": "semblance models get 2B",
     "verify": "semblance models verify 2B",
+    "eval": "semblance eval DATASET.json --finder SigLIP2 --scorer 2B",
     "storage": "semblance storage",
     "backup": "semblance backup FILE",
     "restore": "semblance restore FILE",
@@ -88,7 +91,7 @@ def cli() -> None:
     """Rank a folder of pictures, clips and texts by what you mean."""
 
 
-for command in (models, storage, backup, restore):
+for command in (models, evaluate, storage, backup, restore):
     cli.add_command(command)
 
 _format = click.option(
@@ -146,7 +149,21 @@ def _finite(_context: click.Context, _option: click.Parameter, typed: float | No
     default="builtin",
     show_default=True,
     metavar="NAME",
-    help="Which judge scores the files: builtin, 2B, 8B, auto, or the folder of a Qwen3-VL reranker.",
+    help="Which judge scores the files: builtin, 2B, 8B, auto (the best of these that is here), SigLIP2, Embedding-2B, "
+    "Embedding-8B, or a model's folder.",
+)
+@click.option(
+    "--finder",
+    metavar="NAME",
+    help="Find first, then let --scorer judge the most promising: builtin, SigLIP2, Embedding-2B, Embedding-8B, or an "
+    "embedder's folder.",
+)
+@click.option(
+    "--judge-seconds",
+    type=click.FloatRange(min=0),
+    callback=_finite,
+    metavar="S",
+    help="With --finder: for how long the judge works; 0: until all is judged.  [default: 20]",
 )
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="Where a model runs: cuda, mps, cpu.")
 @click.option(
@@ -190,6 +207,8 @@ def rank(
     region: Region | None,
     why: bool,
     scorer: str,
+    finder: str | None,
+    judge_seconds: float | None,
     device: str,
     precision: str,
     budget: str | None,
@@ -205,6 +224,7 @@ def rank(
     same question again, or one that was interrupted, goes on from there.
     """
     from core.errors import JudgeNotLoaded
+    from core.jobs import JUDGE_SECONDS
     from core.query import DEFAULT_INSTRUCTION, Aspect, Query
     from core.scorers import Budget, JudgeChoice
 
@@ -229,16 +249,27 @@ def rank(
     closely = Budget(budget or ("full" if max_pixels else "balanced"))
     name = scorer.lower() if scorer.lower() in ("auto", "builtin") else scorer
     judge = JudgeChoice(name, device.lower(), precision, closely, max_pixels or 0, fps or 0.0)
+    if judge_seconds is not None and finder is None:
+        raise click.UsageError("--judge-seconds is for what was found: give --finder.")
+    finding = None if finder is None else _finder(finder, device)
+    seconds = JUDGE_SECONDS if judge_seconds is None else judge_seconds or None
+
+    def asked(engine: Jobs) -> Iterator[Event]:
+        return engine.rank(query, ranking.listing, judge=judge, finder=finding, judge_seconds=seconds)
+
     interrupted = False
     rows: list[Row] = []
     with open_engine() as engine:
         ranking = _Ranking(folder, engine.list_folder(folder, recursive=not no_recursive, on_unlisted=warn))
         try:
+            if finding and not finding.is_builtin:
+                _load(engine.load(finding, finder=True))
+                _Preparing().follow(engine.prepare(ranking.listing, finding))
             try:
-                _follow(engine.rank(query, ranking.listing, judge=judge), ranking)
+                _follow(asked(engine), ranking)
             except JudgeNotLoaded:  # not all of it was known from before
                 _load(engine.load(judge))
-                _follow(engine.rank(query, ranking.listing, judge=judge), ranking)
+                _follow(asked(engine), ranking)
             order = ranking.order()[:limit]
             rows = ranking.ranked(order)
             if why:
@@ -250,11 +281,45 @@ def rank(
         say(f"interrupted: {ranking.progress} The scores so far are kept; the same command goes on from there.")
         return INTERRUPTED
     say(ranking.progress)
-    columns = ["rank", "path", "kind", "score", "error", "page", *(["why"] if why else [])]
+    columns = ["rank", "path", "kind", "score", "error", "page", "judged", *(["why"] if why else [])]
     listed = rows if limit else rows + ranking.failed()
     if style == "csv":
         listed = [row | {"why": _why_in_words(row["why"])} if row.get("why") else row for row in listed]
     print_rows(listed, columns, style, _table)
+    return RANKED
+
+
+@cli.command()
+@click.argument("folder", type=click.Path())
+@click.option(
+    "--finder",
+    default="SigLIP2",
+    show_default=True,
+    metavar="NAME",
+    help="For whom: builtin, SigLIP2, Embedding-2B, Embedding-8B, or an embedder's folder.",
+)
+@click.option("--device", default="auto", show_default=True, metavar="NAME", help="Where a model runs: cuda, mps, cpu.")
+@_no_recursive
+@click.pass_obj
+def prepare(open_engine: OpenEngine, folder: str, finder: str, device: str, no_recursive: bool) -> int:
+    """Have a finder learn every file of FOLDER once, so that a question is answered at once.
+
+    What is learnt is kept: the same command goes on where it was interrupted, and takes only what is new.
+    """
+    choice = _finder(finder, device)
+    interrupted, preparing = False, _Preparing()
+    with open_engine() as engine:
+        listing = engine.list_folder(folder, recursive=not no_recursive, on_unlisted=warn)
+        try:
+            if not choice.is_builtin:
+                _load(engine.load(choice, finder=True))
+            preparing.follow(engine.prepare(listing, choice))
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        say(f"interrupted: {preparing.progress} It is kept; the same command goes on from there.")
+        return INTERRUPTED
+    say(preparing.progress)
     return RANKED
 
 
@@ -296,11 +361,13 @@ class _Ranking:
     folder: str
     listing: Listing
     scores: dict[int, float] = field(default_factory=dict)
+    found: set[int] = field(default_factory=set)
+    """Rows that are only found, not judged."""
     errors: dict[int, MediaError] = field(default_factory=dict)
 
     def order(self) -> list[int]:
-        """The scored rows, best first; equal ones in the listing's order."""
-        return sorted(self.scores, key=lambda row: (-self.scores[row], row))
+        """The scored rows, best first; of equal ones those that are judged, then in the listing's order."""
+        return sorted(self.scores, key=lambda row: (-self.scores[row], row in self.found, row))
 
     def ranked(self, order: Sequence[int]) -> list[Row]:
         return [self._row(row, place, round(self.scores[row], 6), None) for place, row in enumerate(order, 1)]
@@ -311,12 +378,22 @@ class _Ranking:
     @property
     def progress(self) -> str:
         could_not = f", {len(self.errors):,} can't be scored" if self.errors else ""
-        return f"{len(self.scores):,} of {len(self.listing):,} files scored{could_not}."
+        found = f", of which {len(self.found):,} are only found, not judged" if self.found else ""
+        return f"{len(self.scores):,} of {len(self.listing):,} files scored{found}{could_not}."
 
     def _row(self, row: int, place: int | None, score: float | None, error: str | None) -> Row:
         path, kind = _shown_path(self.folder, self.listing, row), self.listing.kind(row).label
         page = self.listing.page_number(row)
-        return {"rank": place, "path": path, "kind": kind, "score": score, "error": error, "page": page}
+        judged = None if score is None else row not in self.found
+        return {
+            "rank": place,
+            "path": path,
+            "kind": kind,
+            "score": score,
+            "error": error,
+            "page": page,
+            "judged": judged,
+        }
 
 
 def _why(told: Explanation | None) -> Row | None:
@@ -345,7 +422,7 @@ def _load(events: Iterator[Event]) -> None:
 
 def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
     """Take a ranking in to its end, telling how it goes."""
-    from core.jobs import Failed, Notice, Progress, Scored
+    from core.jobs import Failed, Notice, Progress, Scored, Staged
 
     told: set[str] = set()
     with ProgressLine() as line:
@@ -353,15 +430,22 @@ def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
             for event in events:
                 match event:
                     case Scored():
-                        for row, score in zip(event.rows.tolist(), event.scores.tolist(), strict=True):
+                        rows = event.rows.tolist()
+                        for row, score in zip(rows, event.scores.tolist(), strict=True):
                             ranking.scores[row] = score
                             ranking.errors.pop(row, None)
+                        if event.judged:
+                            ranking.found.difference_update(rows)
+                        else:
+                            ranking.found.update(rows)
                     case Failed():
                         for row, error in zip(event.rows, event.errors, strict=True):
                             ranking.errors[row] = error
                             ranking.scores.pop(row, None)
                     case Progress():
                         line.show(event)
+                    case Staged() if event.judging:
+                        line.show(Progress(event.judged, event.total, 0, event.rate, event.seconds_left))
                     case Notice() if str(event.error) not in told:
                         told.add(str(event.error))
                         line.clear()
@@ -369,6 +453,39 @@ def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
         finally:
             if isinstance(events, Generator):
                 events.close()  # on an interrupt: what is judged but not kept yet is kept now
+
+
+@dataclass
+class _Preparing:
+    """How far a folder is prepared."""
+
+    prepared: int = 0
+    total: int = 0
+    failed: int = 0
+
+    @property
+    def progress(self) -> str:
+        could_not = f", {self.failed:,} can't be" if self.failed else ""
+        return f"{self.prepared:,} of {self.total:,} files prepared{could_not}."
+
+    def follow(self, events: Iterator[Event]) -> None:
+        """Take it in to its end, telling how it goes."""
+        from core.jobs import Notice, Preparation, Progress
+
+        with ProgressLine() as line:
+            try:
+                for event in events:
+                    match event:
+                        case Preparation():
+                            self.prepared, self.total, self.failed = event.prepared, event.total, event.failed
+                            done = event.prepared + event.failed
+                            line.show(Progress(done, event.total, event.failed, event.rate, event.seconds_left))
+                        case Notice():
+                            line.clear()
+                            warn(event.error)
+            finally:
+                if isinstance(events, Generator):
+                    events.close()
 
 
 # --- reading what was typed --------------------------------------------------------------------------
@@ -383,6 +500,13 @@ def local_path(reference: str) -> Path:
     return Path(reference)
 
 
+def _finder(name: str, device: str) -> JudgeChoice:
+    """`--finder` as a choice."""
+    from core.scorers import JudgeChoice
+
+    return JudgeChoice("builtin" if name.lower() == "builtin" else name, device.lower())
+
+
 def _shown_path(folder: str, listing: Listing, row: int) -> str:
     """The path as a script can open it from where the command ran."""
     # The listing's own relative_path normalizes every time: seconds for 100,000 rows.
@@ -395,13 +519,15 @@ def _iso_time(nanoseconds: int) -> str:
 
 
 def _table(rows: list[Row]) -> Iterable[str]:
+    some_found = any(row["judged"] is False for row in rows)
     ranked = [row for row in rows if row["rank"] is not None]
     failed = [row for row in rows if row["rank"] is None]
     width = max(4, len(str(len(ranked))))
     if ranked:
-        yield f"{'rank':>{width}}  score  kind   path"
+        yield f"{'rank':>{width}}  score  kind   {'by      ' if some_found else ''}path"
     for row in ranked:
-        yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {_printed_path(row)}"
+        by = f"{'judge' if row['judged'] else 'finder':<8}" if some_found else ""
+        yield f"{row['rank']:>{width}}  {row['score']:.3f}  {row['kind']:<5}  {by}{_printed_path(row)}"
         if row.get("why"):
             yield f"{'':>{width}}  {on_one_line(_why_in_words(row['why']))}"
     if failed:

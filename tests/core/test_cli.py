@@ -137,11 +137,27 @@ def test_json_is_a_list_best_first_with_failures_last(folder, say):
     code, out, err = say("rank", folder, "--text", "red", "--format", "json", engine=engine)
     assert code == 0
     assert json.loads(out) == [
-        {"rank": 1, "path": str(folder / "c.png"), "kind": "image", "score": 0.75, "error": None, "page": None},
-        {"rank": 2, "path": str(folder / "a.png"), "kind": "image", "score": 0.25, "error": None, "page": None},
+        {
+            "rank": 1,
+            "path": str(folder / "c.png"),
+            "kind": "image",
+            "score": 0.75,
+            "error": None,
+            "page": None,
+            "judged": True,
+        },
+        {
+            "rank": 2,
+            "path": str(folder / "a.png"),
+            "kind": "image",
+            "score": 0.25,
+            "error": None,
+            "page": None,
+            "judged": True,
+        },
         {
             **{"rank": None, "path": str(folder / "b.png"), "kind": "image", "score": None},
-            **{"error": "The file is empty.", "page": None},
+            **{"error": "The file is empty.", "page": None, "judged": None},
         },
     ]
     assert err == "semblance: 2 of 3 files scored, 1 can't be scored.\n"
@@ -162,7 +178,7 @@ def test_csv_has_the_same_columns(folder, say):
     engine = FakeEngine(scored((0, 0.25), (2, 1 / 3)), Failed([1], [FileDamaged(detail='a "b", c')]))
     _, out, _ = say("rank", folder, "--text", "red", "--format", "csv", engine=engine)
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert list(rows[0]) == ["rank", "path", "kind", "score", "error", "page"]
+    assert list(rows[0]) == ["rank", "path", "kind", "score", "error", "page", "judged"]
     assert [row["score"] for row in rows] == ["0.333333", "0.25", ""]
     assert rows[2]["error"] == 'The file is damaged or incomplete (a "b", c).'
 
@@ -278,7 +294,7 @@ def test_it_says_why_when_asked(folder, say):
 
 
 def test_an_empty_folder_gives_an_empty_list(tmp_path, say):
-    for style, expected in (("json", "[]\n"), ("csv", "rank,path,kind,score,error,page\n"), ("table", "")):
+    for style, expected in (("json", "[]\n"), ("csv", "rank,path,kind,score,error,page,judged\n"), ("table", "")):
         code, out, err = say("rank", tmp_path, "--text", "red", "--format", style, engine=FakeEngine())
         assert (code, out, err) == (0, expected, "semblance: 0 of 0 files scored.\n")
 
@@ -496,7 +512,7 @@ def test_the_real_engine_refuses_a_reference_that_is_not_there(folder, say, monk
     assert err == f"semblance: The reference {missing} can't be used. The file is no longer there.\n"
     code, out, err = say("rank", folder, "--text", "red", "--scorer", "nobody")
     assert (code, out) == (1, "")
-    assert "no judge called nobody" in err
+    assert "no judge or finder called nobody" in err
 
 
 def test_pages_are_ranked_one_by_one_and_named(tmp_path, say, monkeypatch):
