@@ -40,7 +40,7 @@ from core import (
     Understood,
     Unlisted,
 )
-from core.errors import EngineStopped, FileUnreadable, FileVanished, MediaError, QueryError
+from core.errors import EngineStopped, FileUnreadable, FileVanished, MediaError, QueryError, ScoreMissing
 from desktop.engine_thread import EngineLink
 
 ASK_AGAIN = 3
@@ -350,6 +350,10 @@ class Session(QObject):
         match event:
             case Preparation():
                 self.prepared.emit(event)
+            case Failed():
+                for row, error in zip(event.rows, event.errors, strict=True):
+                    if not isinstance(error, ScoreMissing):  # of this finder alone: a judge may well take it
+                        self.note_failure(row, error)
             case Notice():
                 self.noticed.emit(event.error)
 

@@ -15,8 +15,11 @@ from core import (
     Failed,
     FindStacks,
     Gone,
+    JudgeChoice,
     Listed,
     Notice,
+    Preparation,
+    Prepare,
     Progress,
     Query,
     Rank,
@@ -26,6 +29,7 @@ from core import (
     Scored,
     Settled,
     Stacked,
+    Staged,
     Understood,
     Unlisted,
 )
@@ -35,8 +39,10 @@ from core.errors import (
     FileEmpty,
     FolderForbidden,
     FolderMissing,
+    JudgeNotLoaded,
     QueryEmpty,
     ReferenceUnreadable,
+    ScoreMissing,
 )
 from desktop.engine_thread import EngineLink
 from desktop.session import ASK_AGAIN, Phase, Session
@@ -481,3 +487,90 @@ def test_duplicates_are_looked_for_once_the_folder_is_listed(session: Session, e
         qtbot.waitUntil(lambda: len(engine.asked(FindStacks)) == 1, timeout=4000)
         engine.say(engine.asked(FindStacks)[0], Stacked(np.array([0, 0, 2], np.int32)), Ended())
     assert told.args[0].tolist() == [0, 0, 2]
+
+
+# --- find, then judge ----------------------------------------------------------------------------------
+
+FINDER, JUDGE = JudgeChoice("SigLIP2"), JudgeChoice("2B")
+
+
+def test_the_finder_and_the_judges_time_go_with_the_question(session: Session, engine: Any, qtbot: Any) -> None:
+    session.finder, session.judge, session.judge_seconds = FINDER, JUDGE, 5.0
+    open_folder(session, qtbot)
+    session.rank(RED)
+    request = ranking(engine, qtbot, 1)
+    assert (request.finder, request.judge, request.judge_seconds) == (FINDER, JUDGE, 5.0)
+
+
+def test_what_is_found_is_told_apart_from_what_is_judged_and_how_far_both_are(
+    session: Session, engine: Any, qtbot: Any
+) -> None:
+    judged: list[bool] = []
+    stages: list[Staged] = []
+    session.scored.connect(lambda _rows, _scores, by_judge: judged.append(by_judge))
+    session.staged.connect(stages.append)
+    open_folder(session, qtbot)
+    session.rank(RED)
+    ranking(engine, qtbot, 1)
+    rows, scores = np.array([0], np.int32), np.array([0.5], np.float32)
+    engine.say(engine.ranking, Scored(rows, scores, False, judged=False))
+    qtbot.waitUntil(lambda: judged == [False])
+    engine.say(engine.ranking, Scored(rows, scores, False))
+    qtbot.waitUntil(lambda: judged == [False, True])
+    stage = Staged("SigLIP 2", 3, 1, 3, 2.0, True, 1.0, 1.0, False)
+    engine.say(engine.ranking, stage)
+    qtbot.waitUntil(lambda: stages == [stage])
+
+
+def test_judging_on_asks_the_same_again_and_keeps_what_is_shown(
+    session: Session, told: Told, engine: Any, qtbot: Any
+) -> None:
+    session.finder, session.judge, session.judge_seconds = FINDER, JUDGE, 5.0
+    open_folder(session, qtbot)
+    session.rank(RED)
+    ranking(engine, qtbot, 1)
+    engine.say(engine.ranking, Settled())
+    qtbot.waitUntil(lambda: phase(session) is Phase.FINISHED)
+    session.judge_on(None)
+    assert ranking(engine, qtbot, 2).judge_seconds is None
+    assert phase(session) is Phase.RUNNING
+    assert told.rankings == [RED]  # not a new question: the window clears for those
+    engine.end(engine.ranking, EngineStopped())
+    assert ranking(engine, qtbot, 3).judge_seconds is None  # as it was asked last
+
+
+def test_preparing_tells_how_far_it_is_and_what_cannot_be_read(
+    session: Session, told: Told, engine: Any, qtbot: Any
+) -> None:
+    prepared: list[Preparation] = []
+    session.prepared.connect(prepared.append)
+    session.finder = FINDER
+    session.prepare()
+    assert not session.preparing  # no folder yet
+    open_folder(session, qtbot)
+    session.prepare()
+    qtbot.waitUntil(lambda: len(engine.asked(Prepare)) == 1)
+    (job,) = engine.asked(Prepare)
+    assert (engine.requests[job].finder, engine.requests[job].live, session.preparing) == (FINDER, True, True)
+    engine.say(job, Preparation(1, 3, 1), Failed([1, 2], [FileEmpty(), ScoreMissing(reason="it sees pictures only")]))
+    qtbot.waitUntil(lambda: prepared == [Preparation(1, 3, 1)] and told.failed == {1: FileEmpty()})
+    open_folder(session, qtbot, OTHER)
+    assert not session.preparing
+    assert job in engine.cancelled
+
+
+def test_preparing_goes_on_after_the_engine_ended_and_else_says_why_not(
+    session: Session, engine: Any, qtbot: Any
+) -> None:
+    refused: list[BaseException] = []
+    session.preparing_refused.connect(refused.append)
+    session.finder = FINDER
+    open_folder(session, qtbot)
+    session.prepare()
+    qtbot.waitUntil(lambda: len(engine.asked(Prepare)) == 1)
+    engine.end(engine.asked(Prepare)[-1], EngineStopped())
+    qtbot.waitUntil(lambda: len(engine.asked(Prepare)) == 2)
+    assert session.preparing
+    engine.end(engine.asked(Prepare)[-1], JudgeNotLoaded(name="SigLIP2"))
+    qtbot.waitUntil(lambda: refused == [JudgeNotLoaded(name="SigLIP2")])
+    assert not session.preparing
