@@ -1,8 +1,9 @@
 """Which files are shown as one: the same content, the same pixels, or pictures that a person calls the same.
 
 A stack is led by its first row, and every other member has the content or the pixels of a picture that is near that
-first one: so no chain of small steps joins what differs. Near is what has nearly the same likeness, or nearly the same
-vector. Which pictures are worth comparing is found by keys; whether two are near is decided by the two alone.
+first one: so no chain of small steps joins what differs. Near is what has nearly the same likeness; or nearly the same
+vector, and a likeness that doesn't speak against it: to some models all signs, or all blue pictures, are one. Which
+pictures are worth comparing is found by keys; whether two are near is decided by the two alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decoding.identity.likeness import LIKENESS_BYTES, Rows, Truths, keys, near
+from core.decoding.identity.likeness import LIKENESS_BYTES, Rows, Truths, keys, near, resemble
 from core.media import Kind
 from core.scorers.vectors import Floats, VectorShelf
 
@@ -108,6 +109,9 @@ def _near_leaders(likenesses: NDArray[np.uint8], vectors: Vectors | None, rows: 
         found[found] = near(likenesses, first[found], second[found])
         if vectors is not None:
             rest = ~found & (at[first] >= 0) & (at[second] >= 0)
+            # Of what is nearly of one tone there is nothing to compare but with another such.
+            told = rest & (seen[first] | seen[second])
+            rest[told] = (seen[first] & seen[second])[told] & resemble(likenesses, first[told], second[told])
             found[rest] = vectors.shelf.cosines_between(at[first[rest]], at[second[rest]]) >= vectors.alike
         return found
 

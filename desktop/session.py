@@ -349,6 +349,7 @@ class Session(QObject):
     def _on_preparation(self, event: Event) -> None:
         match event:
             case Preparation():
+                self._prepared_again = 0
                 self.prepared.emit(event)
             case Failed():
                 for row, error in zip(event.rows, event.errors, strict=True):

@@ -34,6 +34,7 @@ PARTS = (
     "thumbnails",
     "qwen",
     "encoding",
+    "towers",
 )
 
 

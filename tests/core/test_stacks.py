@@ -144,10 +144,11 @@ def test_frames_of_any_shape_have_a_likeness_or_none(shape: tuple[int, int]) -> 
 # --- grouping ----------------------------------------------------------------------------------------
 
 
-def likeness(seed: int) -> NDArray[np.uint8]:
-    """One as a picture may have it."""
+def likeness(seed: int, cut: int = 0) -> NDArray[np.uint8]:
+    """One as a picture may have it; `cut`: pixels of 96 by 80 that were cut off on each side."""
     frame = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), np.uint8)
     large = Image.fromarray(frame).resize((96, 80), Image.Resampling.BICUBIC)
+    large = large.crop((cut, cut, 96 - cut, 80 - cut))
     return np.frombuffer(likeness_of(np.asarray(large)), np.uint8)
 
 
@@ -283,8 +284,9 @@ def test_what_has_no_vector_stands_alone() -> None:
 
 def test_vectors_join_what_content_pixels_and_likeness_have_joined() -> None:
     likenesses = [likeness(seed).tobytes() for seed in (1, 2)]
-    identities = {1: (b"x", likenesses[0]), 2: (b"", likenesses[0]), 3: (b"", likenesses[1]), 4: (b"z", b"")}
-    identities |= {5: (b"z", b""), 6: (b"", likenesses[1])}
+    cut = likeness(1, 4).tobytes()
+    identities = {1: (b"x", likenesses[0]), 2: (b"", likenesses[0]), 3: (b"", likenesses[1]), 4: (b"z", cut)}
+    identities |= {5: (b"z", cut), 6: (b"", likenesses[1])}
     # 2 is like 1, 6 like 3; 5 has the pixels of 4; the vectors of 1 and 4 are near.
     contents = np.array([3, 1, 2, 4, 5, 5, 6], np.int64)
     first, other, third = directions(3)
@@ -293,6 +295,14 @@ def test_vectors_join_what_content_pixels_and_likeness_have_joined() -> None:
     kinds = np.zeros(7, np.uint8)
     assert find_stacks(contents, identities, kinds).tolist() == [0, 1, 1, 3, 3, 3, 0]
     assert find_stacks(contents, identities, kinds, vectors).tolist() == [0, 1, 1, 1, 1, 1, 0]
+
+
+def test_a_likeness_that_speaks_against_it_counts_more_than_a_vector() -> None:
+    vectors = shelved(np.repeat(directions(1), 4, axis=0))
+    shown = [likeness(1), likeness(2), likeness(1, 4)]
+    identities = {number: (b"", each.tobytes()) for number, each in enumerate(shown, 1)} | {4: (b"", b"")}
+    kinds = np.zeros(4, np.uint8)
+    assert find_stacks(np.array([1, 2, 3, 4], np.int64), identities, kinds, vectors).tolist() == [0, 1, 0, 3]
 
 
 def test_small_steps_of_vectors_do_not_join_what_differs() -> None:

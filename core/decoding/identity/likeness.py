@@ -75,6 +75,9 @@ _DETAILED_LEVELS, _DETAILED_FIELDS = 6.0, 0.5
 trimming moves the edges of sparse ones by as much as another word would."""
 _TRIMMED = 0.03 * _SIDE
 """Fields by which trimming may move any place."""
+_LOOSE_SHAPE, _LOOSE_COLOUR, _LOOSE_LIGHT = 24, 20.0, 0.65
+"""What versions of one picture have in common at least: steps of shape, levels of colour on average, and how far the
+light of 8 by 8 fields goes together (correlation)."""
 _PAIRS_AT_ONCE = 2048
 
 
@@ -88,6 +91,33 @@ def near(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
     return np.concatenate(
         [_near(likenesses, first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]) for at in parts]
     )
+
+
+def resemble(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
+    """Which pairs of pictures might be versions of one picture: (pairs,), as in `near`.
+
+    Much looser than `near`: cut by a tenth, retouched, with words put on it. It says only that nothing speaks against
+    it: coarse light goes together, and no part has quite another colour. Two pictures of one thing mostly fail.
+    """
+    parts = range(0, max(1, len(first)), _PAIRS_AT_ONCE)
+    return np.concatenate(
+        [_resemble(likenesses, first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]) for at in parts]
+    )
+
+
+def _resemble(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
+    before, after = (likenesses[rows].astype(np.float32) for rows in (first, second))
+    apart = np.abs(before - after)
+    found: Truths = (apart[:, 0] <= _LOOSE_SHAPE) & (apart[:, 1:_LIGHT_AT].mean(axis=1) <= _LOOSE_COLOUR)
+    before, after = (_coarse_light(each[:, _LIGHT_AT:]) for each in (before, after))
+    together = (before * after).mean(axis=1) / (before.std(axis=1) * after.std(axis=1) + 1)
+    return np.asarray(found & (together >= _LOOSE_LIGHT), np.bool_)
+
+
+def _coarse_light(light: Floats) -> Floats:
+    """(pairs, 64): the light in 8 by 8 fields, about its mean."""
+    fields = light.reshape(len(light), _SIDE // 2, 2, _SIDE // 2, 2).mean(axis=(2, 4)).reshape(len(light), 64)
+    return np.asarray(fields - fields.mean(axis=1, keepdims=True), np.float32)
 
 
 def _near(likenesses: Bytes, first: Rows, second: Rows) -> Truths:
