@@ -21,7 +21,7 @@ from core.jobs import Failed, Notice, Preparation, Progress, RankingEvent, Settl
 from core.query import Query
 from core.ranking.kept import Kept
 from core.ranking.opened import OpenListing
-from core.ranking.pipeline import Run, nothing_asked, parts_of
+from core.ranking.pipeline import Part, Promising, Run, nothing_asked, parts_of
 from core.ranking.staged import BestFound, Stages
 from core.scorers import Scorer
 
@@ -43,6 +43,29 @@ class Means:
         self.opened.forget_if_renewed(self.catalog)
         kept.forget_if_renewed(self.catalog)
 
+    def run(
+        self,
+        parts: list[Part],
+        scorer: Scorer[Any],
+        kept: Kept,
+        *,
+        queue: Promising | None = None,
+        keeps_scores: bool = True,
+    ) -> Run:
+        """One judge at work on the listing (see `Run`)."""
+        return Run(
+            parts,
+            self.opened,
+            scorer,
+            kept,
+            self.catalog,
+            self.pool,
+            on_judged=self.on_judged,
+            thumbnail=self.thumbnail,
+            queue=queue,
+            keeps_scores=keeps_scores,
+        )
+
 
 def rank(
     query: Query, scorer: Scorer[Any], kept: Kept, means: Means, *, live: bool = False
@@ -57,16 +80,7 @@ def rank(
     parts = yield from parts_of(query, scorer, means.catalog, means.pool, means.on_judged)
     if understood := parts[0].question.understood:
         yield understood
-    run = Run(
-        parts,
-        means.opened,
-        scorer,
-        kept,
-        means.catalog,
-        means.pool,
-        on_judged=means.on_judged,
-        thumbnail=means.thumbnail,
-    )
+    run = means.run(parts, scorer, kept)
     try:
         yield from run.steps(live)
     finally:
@@ -93,18 +107,7 @@ def find_and_judge(
     for (scorer, kept), order in ((finder, None), (judge, queue)):
         means.forget_if_renewed(kept)
         parts = yield from parts_of(query, scorer, means.catalog, means.pool, means.on_judged)
-        run = Run(
-            parts,
-            means.opened,
-            scorer,
-            kept,
-            means.catalog,
-            means.pool,
-            on_judged=means.on_judged,
-            thumbnail=means.thumbnail,
-            queue=order,
-        )
-        runs.append(run)
+        runs.append(means.run(parts, scorer, kept, queue=order))
     stages = Stages(runs[0], runs[1], queue, judge_seconds)
     try:
         yield from stages.steps(live)
@@ -121,17 +124,7 @@ def prepare(
     """
     means.forget_if_renewed(kept)
     parts = nothing_asked(scorer, means.catalog)
-    run = Run(
-        parts,
-        means.opened,
-        scorer,
-        kept,
-        means.catalog,
-        means.pool,
-        on_judged=means.on_judged,
-        thumbnail=means.thumbnail,
-        keeps_scores=False,
-    )
+    run = means.run(parts, scorer, kept, keeps_scores=False)
     progress = Progress(0, 0, 0, 0.0, None)
     told: Preparation | None = None
     run.held = not may_work()
