@@ -511,6 +511,11 @@ class Catalog:
         with self._translated():
             self._conn.execute("PRAGMA shrink_memory")
 
+    def extractors(self) -> list[str]:
+        """Whatever features were kept under."""
+        with self._translated():
+            return [identity for (identity,) in self._conn.execute("SELECT identity FROM extractors")]
+
     def have_features(self, extractor: str, contents: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of these contents have features of this extractor."""
         return self._have_features("identity = ?", [extractor], contents)

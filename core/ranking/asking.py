@@ -16,7 +16,7 @@ from core.decoding.pool import DecodingPool, Task
 from core.errors import CatalogDamaged, CatalogError, MediaError, ReferenceUnreadable
 from core.media import Decoded, Region
 from core.query import Query, Reference
-from core.ranking.kept import kept_under
+from core.ranking.kept import kept_under, sources
 from core.ranking.opened import OpenListing
 from core.scorers import Document, Explanation, Feature, QuickQuestion, Scorer, SlowQuestion
 
@@ -172,8 +172,10 @@ def _recall(reference: Reference, scorer: Scorer[Any], catalog: Catalog) -> _Rec
 
 
 def _kept_feature(content: int, scorer: Scorer[Any], catalog: Catalog) -> Feature | None:
-    kept = catalog.details(kept_under(scorer), [content]).get(content)
-    return Feature(*kept) if kept else None
+    for extractor, convert in sources(scorer, catalog):
+        if kept := catalog.details(extractor, [content]).get(content):
+            return Feature(convert([kept[0]])[0], kept[1])
+    return None
 
 
 def _learn(path: str, decoded: Decoded, feature: Feature, scorer: Scorer[Any], catalog: Catalog) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,21 @@ _LOOKED_UP_AT_ONCE = 65_536
 def kept_under(scorer: Scorer[Any]) -> str:
     """What its features are kept under; empty for a judge that keeps none."""
     return f"{scorer.extractor}; decoding {DECODING_VERSION}" if scorer.extractor else ""
+
+
+Converted = Callable[[Sequence[bytes]], list[bytes]]
+
+
+def sources(scorer: Scorer[Any], catalog: Catalog) -> list[tuple[str, Converted]]:
+    """What its features are found under, best first: its own, then others that it can make its own of, and how."""
+    own = kept_under(scorer)
+    suffix = own.removeprefix(scorer.extractor)
+    found: list[tuple[str, Converted]] = [(own, list)]
+    for other in catalog.extractors() if scorer.encodes else ():
+        convert = scorer.from_other(other.removesuffix(suffix)) if other.endswith(suffix) else None
+        if convert:
+            found.append((other, convert))
+    return found
 
 
 class Kept:
@@ -58,9 +73,11 @@ class Kept:
     def load(self, contents: NDArray[np.int64], catalog: Catalog) -> None:
         """Read what the catalog keeps of these contents, but is not on the shelf yet."""
         missing = np.unique(contents[self.rows(contents) < 0])
-        for at in range(0, len(missing), _READ_AT_ONCE):
-            found, features = catalog.features_in_bulk(self._extractor, missing[at : at + _READ_AT_ONCE])
-            self.add(found.tolist(), features)
+        for extractor, convert in sources(self._scorer, catalog) if len(missing) else ():
+            rest = missing[self.rows(missing) < 0]
+            for at in range(0, len(rest), _READ_AT_ONCE):
+                found, features = catalog.features_in_bulk(extractor, rest[at : at + _READ_AT_ONCE])
+                self.add(found.tolist(), convert(features))
         if len(missing) > _LOOKED_UP_AT_ONCE:
             catalog.give_back()
             psutil.heap_trim()  # else what the reading took stays with the process
@@ -68,10 +85,11 @@ class Kept:
     def knows(self, contents: NDArray[np.int64], catalog: Catalog) -> NDArray[np.bool_]:
         """Which of these contents (0: none) have features, in memory or in the catalog."""
         known = (contents > 0) & (self.rows(contents) >= 0)
-        elsewhere = np.flatnonzero((contents > 0) & ~known)
-        for at in range(0, len(elsewhere), _LOOKED_UP_AT_ONCE):
-            some = elsewhere[at : at + _LOOKED_UP_AT_ONCE]
-            known[some] = catalog.have_features(self._extractor, contents[some])
+        for extractor, _ in sources(self._scorer, catalog):
+            elsewhere = np.flatnonzero((contents > 0) & ~known)
+            for at in range(0, len(elsewhere), _LOOKED_UP_AT_ONCE):
+                some = elsewhere[at : at + _LOOKED_UP_AT_ONCE]
+                known[some] = catalog.have_features(extractor, contents[some])
         return known
 
     def forget_if_renewed(self, catalog: Catalog) -> None:

@@ -266,6 +266,10 @@ class Scorer(Protocol[OwnShelf]):
         """Whether the features of the query's references are all it needs of them, where they are kept."""
         ...
 
+    def from_other(self, extractor: str) -> Callable[[Sequence[bytes]], list[bytes]] | None:
+        """How its features can be had from those of another extractor; None if they can't."""
+        ...
+
     def shelf(self) -> OwnShelf:
         """An empty one."""
         ...
@@ -280,6 +284,9 @@ class EncodesNothing:
     """What a judge whose features workers make, or that keeps none, has of one that `encodes`."""
 
     encodes = False
+
+    def from_other(self, extractor: str) -> Callable[[Sequence[bytes]], list[bytes]] | None:
+        return None
 
     def encode(self, documents: Sequence[Document], stopped: Callable[[], bool]) -> Iterator[Verdicts]:
         raise NotImplementedError

@@ -24,6 +24,7 @@ Stopped = Callable[[], bool]
 
 VECTORS = "vectors "
 """What the extractor of every embedder begins with."""
+_UNIT = " numbers, int8"
 _QUESTIONS_KEPT = 16
 """Questions whose vectors are remembered: one that is asked again, to be judged further, is answered at once."""
 
@@ -102,7 +103,8 @@ class Embedder:
         self.pixels = pixels
         self.numbers = numbers
         self.encoder = encoder
-        self.extractor = f"{VECTORS}{digest}; {precision}; {seen_as}; {version}; {numbers} numbers, int8"
+        self._family = f"{VECTORS}{digest}; {precision}; {seen_as}; {version}; "
+        self.extractor = f"{self._family}{numbers}{_UNIT}"
         self.identity = self.extractor
         self._asked: dict[tuple[Query, tuple[bytes, ...]], VectorQuestion] = {}
 
@@ -123,6 +125,13 @@ class Embedder:
         """One picture or clip and nothing else: its own vector is the question."""
         alone = len(query.references) == 1 and not query.text and not any(query.regions)
         return alone and query.instruction == DEFAULT_INSTRUCTION and query.aspect is Aspect.OVERALL
+
+    def from_other(self, extractor: str) -> Callable[[Sequence[bytes]], list[bytes]] | None:
+        """The beginnings of longer vectors, of the same weights used in the same way, serve alone."""
+        told = extractor.removeprefix(self._family).removesuffix(_UNIT)
+        if extractor != f"{self._family}{told}{_UNIT}" or not told.isdecimal() or int(told) <= self.numbers:
+            return None
+        return lambda data: pack(shorten(unpack(data, int(told)), self.numbers))
 
     def encode(self, documents: Sequence[Document], stopped: Stopped) -> Iterator[Verdicts]:
         if self.encoder is None:

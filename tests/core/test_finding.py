@@ -135,14 +135,25 @@ def test_a_picture_whose_vector_is_kept_is_asked_without_the_model_and_words_are
         ranked(means, embedder(None))
 
 
-def test_vectors_of_another_model_or_of_other_length_are_never_used(
-    means: Means, catalog: Catalog, encoder: BrightnessEncoder
-) -> None:
+def test_vectors_of_another_model_are_never_used(means: Means, catalog: Catalog, encoder: BrightnessEncoder) -> None:
     ranked(means, embedder(encoder))
     ranked(means, embedder(encoder, digest="newer"))
     assert len(encoder.encoded) == 2 * len(LEVELS)
+
+
+def test_the_beginnings_of_longer_vectors_serve_and_longer_ones_than_are_kept_are_made_anew(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    means = open_folder(folder, catalog, pool)
     ranked(means, embedder(encoder, numbers=8))
-    assert len(encoder.encoded) == 3 * len(LEVELS)
+    told = ranked(means, embedder(encoder, numbers=4))
+    assert len(encoder.encoded) == len(LEVELS)
+    assert told.order == BRIGHTEST_FIRST
+    assert told.scores["000.png"] == pytest.approx(0.5, abs=0.01)
+    unloaded = ranked(means, embedder(None, numbers=4), Query(images=(folder / "080.png",)))
+    assert unloaded.order[0] == "080.png"
+    ranked(means, embedder(encoder, numbers=12))
+    assert len(encoder.encoded) == 2 * len(LEVELS)
 
 
 def test_vectors_that_are_broken_in_the_catalog_are_made_anew(

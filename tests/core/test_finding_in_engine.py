@@ -183,11 +183,12 @@ def test_vectors_of_another_length_or_another_model_are_told_and_made_anew(
 ) -> None:
     listing = own.list_folder(folder)
     load(own, finder, finder=True)
-    Heard(own, Prepare(listing, finder))
     shorter = JudgeChoice(finder.name, "cpu", "float32", Budget.FAST, numbers=16)
-    heard = Heard(own, Rank(Query("boats"), listing, shorter))
+    Heard(own, Prepare(listing, shorter))
+    heard = Heard(own, Rank(Query("boats"), listing, finder))
     assert heard.told == [PreparedOtherwise(count=24, name="tiny-embedding")]
     assert len(heard.scores) == 24
+    assert not Heard(own, Rank(Query("boats"), listing, shorter)).told
     towers = JudgeChoice(str(write(tmp_path / "tiny-siglip", "siglip").folder), "cpu", "float32")
     load(own, towers, finder=True)
     heard = Heard(own, Rank(Query("red cat"), listing, towers))
