@@ -149,16 +149,17 @@ class JudgeBar(QWidget):
         rests, staged = self._phase in (Phase.FINISHED, Phase.STOPPED), self._staged
         is_open = rests and staged is not None and staged.judged < staged.found
         had_focus = any(button.hasFocus() for button in (self._on, self._all, self._too, self._stop))
-        for button in (self._on, self._all):
-            button.setVisible(is_open)
+        for_all = staged.seconds_for_all if staged is not None else None
+        self._on.setVisible(is_open and (for_all is None or for_all > self._seconds))  # else all is as soon judged
+        self._all.setVisible(is_open)
         self._too.setVisible(rests and self._has_judge_besides)
         self._on.setText(self.tr("Judge on %1").replace("%1", duration_text(self._seconds)))
         every = self.tr("Judge all")
-        if staged is not None and staged.seconds_for_all is not None:
-            every = self.tr("Judge all (about %1)").replace("%1", duration_text(staged.seconds_for_all))
+        if for_all is not None:
+            every = self.tr("Judge all (about %1)").replace("%1", duration_text(for_all))
         self._all.setText(every)
         if had_focus and self._phase is not Phase.NONE:
-            next((b for b in (self._stop, self._on, self._too) if b.isVisibleTo(self)), self.chip).setFocus()
+            next((b for b in (self._stop, self._on, self._all, self._too) if b.isVisibleTo(self)), self.chip).setFocus()
 
     def _share(self) -> tuple[int, int]:
         """How much is done, of how much; of nothing while that is not known."""
@@ -187,14 +188,15 @@ class JudgeBar(QWidget):
         locale = QLocale()
         found, judged, total = (locale.toString(count) for count in (staged.found, staged.judged, staged.total))
         if self._phase is Phase.RUNNING and not staged.judging:
-            return self.tr("Found %1 of %2").replace("%1", found).replace("%2", total)
+            parts = [self.tr("Found %1 of %2").replace("%1", found).replace("%2", total)]
+            progress = self._progress  # the finder's
+            if progress is not None and staged.found < staged.total:
+                parts += self._pace(progress.rate, progress.seconds_left)
+            return " · ".join(parts)
         if self._phase is Phase.RUNNING:
             parts = [self.tr("Found %1").replace("%1", found), self.tr("%1 of the best judged").replace("%1", judged)]
-            if staged.rate > 0:
-                parts.append(self.tr("%1/s").replace("%1", rate_text(staged.rate)))
-            if staged.seconds_left is not None:
-                parts.append(self.tr("%1 left").replace("%1", duration_text(staged.seconds_left)))
-            return " · ".join(parts)
+            left = staged.seconds_for_all if staged.seconds_left is None else staged.seconds_left
+            return " · ".join([*parts, *self._pace(staged.rate, left)])
         if staged.judged >= staged.found:
             return self.tr("All %1 judged").replace("%1", found)
         text = self.tr("%1 judged of %2").replace("%1", judged).replace("%2", found)
@@ -204,13 +206,18 @@ class JudgeBar(QWidget):
         locale = QLocale()
         done, total = locale.toString(progress.done), locale.toString(progress.total)
         parts = [self.tr("%1 of %2").replace("%1", done).replace("%2", total)]
-        if self._phase is Phase.RUNNING and progress.rate > 0:
-            parts.append(self.tr("%1/s").replace("%1", rate_text(progress.rate)))
-            if progress.seconds_left:
-                parts.append(self.tr("%1 left").replace("%1", duration_text(progress.seconds_left)))
+        if self._phase is Phase.RUNNING:
+            parts += self._pace(progress.rate, progress.seconds_left)
         if self._phase is Phase.STOPPED:
             parts.append(self.tr("stopped"))
         return " · ".join(parts)
+
+    def _pace(self, rate: float, seconds_left: float | None) -> list[str]:
+        """How fast it goes and how long it takes, as far as that is known."""
+        parts = [self.tr("%1/s").replace("%1", rate_text(rate))] if rate > 0 else []
+        if seconds_left:
+            parts.append(self.tr("%1 left").replace("%1", duration_text(seconds_left)))
+        return parts
 
 
 class _Lamp(QWidget):

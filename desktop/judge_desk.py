@@ -240,6 +240,7 @@ class JudgeDesk(QObject):
             return True
         if isinstance(error, TooFewPrepared | PreparedInPart | PreparedOtherwise):
             self._stood_in |= isinstance(error, TooFewPrepared)
+            self._show_chip()
             if not self._session.preparing:  # else that it is being prepared is said all the time
                 prepare = [(self.tr("Prepare this folder"), self.preparer.start)] if self.preparer.can_start else []
                 self._notice.say("finder", sentence(error), *prepare, warning=False)
@@ -287,22 +288,34 @@ class JudgeDesk(QObject):
         elif asked.obstacle is not None:
             self._tell_obstacle(asked.obstacle)
         else:
-            error = JudgeNotLoaded(name=title)
-            self._notice.say("judge", sentence(error), (self.tr("Load it"), asked.load), self._builtin_action())
+            text = sentence(JudgeNotLoaded(name=title))
+            if self._has_finder_besides:
+                finder = judge_title(self.finders.choice.name)
+                text = self.tr("{title} is not loaded. Load it, or leave the order to {finder}.")
+                text = text.format(title=title, finder=finder)
+            self._notice.say("judge", text, (self.tr("Load it"), asked.load), self._builtin_action())
 
     def _tell_obstacle(self, error: BaseException) -> None:
         """The chosen judge can't be had as things are."""
         if isinstance(error, ModelMissing):
             title = judge_title(self._asked.choice.name)
             text = self.tr("{title} is not on this machine. Download it, or rank with the built-in matcher.")
+            if self._has_finder_besides:
+                text = self.tr("{title} is not on this machine. Download it, or leave the order to {finder}.")
+            text = text.format(title=title, finder=judge_title(self.finders.choice.name))
             other = (self.tr("Download …"), self.panel_wanted.emit)
-            self._notice.say("judge", text.format(title=title), other, self._builtin_action())
+            self._notice.say("judge", text, other, self._builtin_action())
         else:
             other = (self.tr("Other judges …"), self.panel_wanted.emit)
             self._notice.say("judge", sentence(error), other, self._builtin_action())
 
+    @property
+    def _has_finder_besides(self) -> bool:
+        """Whether a model finds, so that there is an order without the judge."""
+        return not self._asks_finder and not self.finders.choice.is_builtin
+
     def _builtin_action(self) -> Action:
-        if not self._asks_finder and not self.finders.choice.is_builtin:
+        if self._has_finder_besides:
             return self.tr("Use {name} alone").format(name=judge_title(self.finders.choice.name)), self.use_builtin
         return self.tr("Use the built-in matcher"), self.use_builtin
 
@@ -336,7 +349,7 @@ class JudgeDesk(QObject):
         if name == self._asked.choice.name and not self._asked.is_ready:
             self._tell_obstacle(error)
         else:
-            self._notice.say("judge", sentence(error))
+            self._notice.say("judge", sentence(error), (self.tr("Other models …"), self.panel_wanted.emit))
 
     # --- a judge that takes long -----------------------------------------------------------------
 
@@ -347,6 +360,7 @@ class JudgeDesk(QObject):
     def _note_asked(self) -> None:
         """What was told of the question before holds no longer."""
         self._stood_in = False
+        self._show_chip()
         self.asked.emit()
         if self._session.judge.is_builtin != self._asked.choice.is_builtin:
             return  # the built-in matcher meanwhile; the notice stays
@@ -424,7 +438,7 @@ class JudgeDesk(QObject):
             text = self.tr("{title} is not on this machine") if chosen.is_missing else self.tr("{title} is not loaded")
             text = text.format(title=judge_title(chosen.choice.name))
             if chosen is judges and not finders.choice.is_builtin and finders.is_ready:
-                return self.tr("{finder} finds, {rest}").format(finder=short_title(finders.choice.name), rest=text)
+                return self.tr("{finder} finds, {rest}").format(finder=self._finder_title(), rest=text)
             return text
         assert chosen.resident is not None
         if chosen is finders:
@@ -436,8 +450,12 @@ class JudgeDesk(QObject):
                 judge=short_title(judges.choice.name), finder=short_title(finders.choice.name)
             )
         return self.tr("{finder} finds, {judge} judges").format(
-            finder=short_title(finders.choice.name), judge=short_title(judges.choice.name)
+            finder=self._finder_title(), judge=short_title(judges.choice.name)
         )
+
+    def _finder_title(self) -> str:
+        """Who finds for the question that stands."""
+        return short_title("builtin" if self._stood_in else self.finders.choice.name)
 
     def _tip(self) -> str:
         lines = []

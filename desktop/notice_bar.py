@@ -37,11 +37,13 @@ class NoticeBar(QWidget):
         self._buttons = [QPushButton(self) for _ in range(MOST_ACTIONS)]
         for at, button in enumerate(self._buttons):
             button.clicked.connect(lambda _checked, at=at: self._act(at))
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # pressed by mouse it goes, and the focus stays
         self._close = QToolButton(self)
         self._close.setIcon(theme.icon("close"))
         self._close.setAutoRaise(True)
         self._close.setToolTip(self.tr("Close"))
         self._close.setAccessibleName(self.tr("Close this notice"))
+        self._close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._close.clicked.connect(self.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)

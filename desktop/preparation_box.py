@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QLocale
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
@@ -77,15 +79,14 @@ class PreparationBox(QWidget):
         if self._preparer.error is not None:
             return sentence(self._preparer.error)
         if known is None:
-            return self.tr("Each file is looked at once; from then on every query is answered at once.")
-        text = prepared_text(known)
+            return self.tr("Each file is read once; from then on every query is answered without opening it again.")
+        # How fast it was when it was paused is of no use any more.
+        text = prepared_text(known if self._preparer.is_on else replace(known, rate=0.0, seconds_left=None))
         if known.failed:
             failed = QLocale().toString(known.failed)
             text += " · " + self.tr("%1 can't be").replace("%1", failed)
-        if self._preparer.is_on:
+        if self._preparer.is_on or self._preparer.is_done:
             return text
-        return (
-            text
-            if self._preparer.finders.is_ready
-            else self.tr("{text}. {name} must be loaded to prepare more.").format(text=text, name=name)
-        )
+        if not self._preparer.finders.is_ready:
+            return self.tr("{text}. {name} must be loaded to prepare more.").format(text=text, name=name)
+        return text + " · " + self.tr("paused") if self._preparer.is_paused else text

@@ -28,7 +28,8 @@ class Preparer(QObject):
         self._session, self._link, self.finders = session, link, finders
         self._count_job = 0
         self._settings, self._save = settings, save
-        self._is_paused = False  # by the person, for this folder and finder
+        self.is_paused = False
+        """By the person, for this folder and finder."""
         self.preparation: Preparation | None = None
         """How far it is, as far as that has been asked."""
         self.error: BaseException | None = None
@@ -65,13 +66,13 @@ class Preparer(QObject):
     # --- what a person does ------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._is_paused, self.error = False, None
+        self.is_paused, self.error = False, None
         self._session.prepare()
         self.changed.emit()
 
     def pause(self) -> None:
         """What is learnt is kept."""
-        self._is_paused = True
+        self.is_paused = True
         self._session.stop_preparing()
         self.changed.emit()
 
@@ -79,7 +80,7 @@ class Preparer(QObject):
         self._settings.prepare_when_idle = wanted
         self._save()
         if wanted:
-            self._is_paused = False
+            self.is_paused = False
             self._begin_by_itself()
         self.changed.emit()
 
@@ -97,14 +98,14 @@ class Preparer(QObject):
     def _begin_anew(self) -> None:
         self._session.stop_preparing()
         self._link.cancel(self._count_job)
-        self._is_paused = False
+        self.is_paused = False
         self.preparation = self.error = None
         self._begin_by_itself()
         self.changed.emit()
 
     def _begin_by_itself(self) -> None:
         """The built-in matcher learns while it ranks, and quickly: only a model's vectors are worth going ahead for."""
-        wanted = self.when_idle and not self._is_paused and not self.finders.choice.is_builtin
+        wanted = self.when_idle and not self.is_paused and not self.finders.choice.is_builtin
         if wanted and self.can_start:
             self._session.prepare()
             self.changed.emit()

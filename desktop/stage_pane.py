@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from core import Budget, ModelInfo
+from core.errors import ModelNotEmbedder, ModelNotReranker
 from desktop import theme
 from desktop.judge_state import Judges
 from desktop.judge_words import (
@@ -344,7 +345,10 @@ class StagePane(QWidget):
         if name == "builtin":
             return "", self.tr("The order in which files were found stands, at once and for all of them"), False
         resident = judges.resident is not None and judges.resident.judge.name == name
-        error = judges.stock.errors.get(name) or (model.problem if model else judges.stock.absent.get(name))
+        error = judges.stock.errors.get(name)
+        if isinstance(error, ModelNotReranker if judges.finds else ModelNotEmbedder):
+            error = None  # it was tried in the other place
+        error = error or (model.problem if model else judges.stock.absent.get(name))
         state = self.tr("loaded") if resident else presence_text(model) if model else ""
         if name == judges.suggested and not resident:
             state = self.tr("suggested · {state}").format(state=state)

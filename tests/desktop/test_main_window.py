@@ -212,8 +212,8 @@ def test_a_new_person_picks_a_folder_drops_a_picture_types_words_drops_a_clip(
 
     choose(window, monkeypatch, photos)
     qtbot.waitUntil(lambda: phase(window) is Phase.FINISHED and "red.png" in names(window), timeout=20_000)
-    assert window.notice.text == ""
-    assert "2 can't be scored" in said(window)
+    # It is finished for the moment: what is still being listed, or turns out broken, comes after.
+    qtbot.waitUntil(lambda: window.notice.text == "" and "2 can't be scored" in said(window), timeout=20_000)
 
     drop(window, files(reference))
     qtbot.waitUntil(lambda: window.session.query == Query(images=(SAMPLE_QUERY, reference)))
@@ -223,14 +223,15 @@ def test_a_new_person_picks_a_folder_drops_a_picture_types_words_drops_a_clip(
         timeout=20_000,
     )
     # The clip begins in this red too: they may share the first place.
-    qtbot.waitUntil(lambda: set(names(window)[:2]) == {"red.png", "ember.mp4"})
-    assert len(names(window)) == 7  # the two broken ones are not among them
+    qtbot.waitUntil(lambda: set(names(window)[:2]) == {"red.png", "ember.mp4"}, timeout=20_000)
+    qtbot.waitUntil(lambda: len(names(window)) == 7)  # the two broken ones are not among them
     # Thumbnails of everything on the screen.
     model, view = window.results.model, window.results.view
     pictures = [int(id_) for id_ in model.order if model.kind_of(int(id_)) is not Kind.TEXT]
     qtbot.waitUntil(lambda: all(view.thumbnail(id_) is not None for id_ in pictures), timeout=20_000)
 
     # Words, with Enter.
+    qtbot.waitUntil(lambda: phase(window) is Phase.FINISHED)  # else Esc would stop, not clear
     press(Qt.Key.Key_Escape)
     assert phase(window) is Phase.NONE
     ask_words(window, "green")
@@ -258,7 +259,8 @@ def test_a_new_person_picks_a_folder_drops_a_picture_types_words_drops_a_clip(
     )
     drop(again, files(photos / "ember.mp4"))
     qtbot.waitUntil(lambda: phase(again) is Phase.FINISHED, timeout=20_000)
-    assert again.results.model.scores.tolist() == pytest.approx(scores, nan_ok=True)
+    same = pytest.approx(scores, nan_ok=True)
+    qtbot.waitUntil(lambda: again.results.model.scores.tolist() == same, timeout=20_000)
     assert known
     assert all(known)
 

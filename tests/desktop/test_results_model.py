@@ -295,6 +295,8 @@ def test_a_held_block_stays_together_and_in_its_columns(
     model.resort(held, columns)
 
     shown = order(model)
+    if not (np.delete(after, failing) > 0).any():
+        after[:] = np.nan  # nothing was found: none is better than another
     ideal = [row for row in sorted(rows.tolist(), key=lambda r: rank_key(after, r)) if row not in failing]
     assert sorted(shown) == sorted(set(ideal) | set(block))
     above = shown.index(block[0])

@@ -19,13 +19,14 @@ from core import (
     LoadJudge,
     Preparation,
     Prepare,
+    Progress,
     Query,
     Rank,
     Scored,
     Settled,
     UnloadJudge,
 )
-from core.errors import FinderNotLoaded, JudgeNotLoaded, PreparedInPart
+from core.errors import FinderNotLoaded, JudgeNotLoaded, ModelNotEmbedder, PreparedInPart, TooFewPrepared
 from desktop.engine_thread import merged
 from desktop.main_window import MainWindow
 from desktop.session import Phase
@@ -258,6 +259,23 @@ def test_the_bar_says_how_far_and_offers_to_judge_on(staged: Person, engine: Any
     assert not {"Judge all", "Judge on 20 s"} & _names(bar)
 
 
+def test_where_all_is_as_soon_judged_only_that_is_offered(staged: Person, engine: Any) -> None:
+    engine.find_or_judge({}, judged=True, judged_count=2, rate=4.0, judging=False, seconds_for_all=4.0)
+    engine.say(engine.ranking, Settled())
+    staged.wait(lambda: "Judge all (about 4 s)" in _names(staged.window.judge_bar))
+    assert "Judge on 20 s" not in _names(staged.window.judge_bar)
+
+
+def test_it_says_how_long_finding_takes_and_judging_all(begin: Callable[..., Person], engine: Any) -> None:
+    person = begin(QUERY, judge="2B", more="judge_seconds = 0.0\n")
+    person.ranked(1)
+    engine.say(engine.ranking, Progress(2, 5, 0, 0.5, 6.0))
+    engine.find_or_judge({}, judged=False, found=2, judging=False)
+    person.wait(lambda: person.bar == "Found 2 of 5 · 0.5/s · 6 s left")
+    engine.find_or_judge(FOUND, judged=False, judged_count=1, rate=0.1, seconds_for_all=40.0)
+    person.wait(lambda: person.bar == "Found 5 · 1 of the best judged · 0.1/s · 40 s left")
+
+
 # --- a finder that comes by itself ---------------------------------------------------------------------
 
 
@@ -277,6 +295,7 @@ def test_the_chosen_finder_is_loaded_by_itself_then_the_folder_is_prepared(
     person.press(panel, "Pause")
     person.wait(lambda: number in engine.cancelled)
     assert "Resume" in _names(panel)
+    assert "2 of 5 prepared · paused" in _said(panel)  # and no pace of something that rests
     person.press(panel, "Resume")
     engine.say(person.asked(Prepare, 2), Preparation(5, 5, 0))
     person.wait(lambda: "All 5 files are prepared" in _said(panel))
@@ -329,6 +348,32 @@ def test_files_that_are_not_prepared_are_told_with_what_to_do(begin: Callable[..
     person.asked(Prepare)
 
 
+def test_the_chip_says_so_while_the_builtin_matcher_finds(begin: Callable[..., Person], engine: Any) -> None:
+    person = begin(QUERY, finder="SigLIP2", judge="2B")
+    person.load()
+    person.wait(lambda: len(engine.asked(Rank)) == 1)
+    chip = person.window.judge_bar.chip
+    assert chip.text() == "SigLIP 2 finds, Qwen3-VL-Reranker-2B is not loaded"
+    engine.remark(TooFewPrepared(prepared=1, total=5, name="SigLIP 2"))
+    person.wait(lambda: chip.text() == "Built-in finds, Qwen3-VL-Reranker-2B is not loaded")
+    person.window.ask(Query("grain"))
+    assert chip.text() == "SigLIP 2 finds, Qwen3-VL-Reranker-2B is not loaded"
+
+
+def test_without_its_judge_a_question_is_left_to_the_finder(begin: Callable[..., Person], engine: Any) -> None:
+    person = begin(QUERY, finder="SigLIP2", judge="2B")
+    person.load()
+    engine.end(engine.ranking, JudgeNotLoaded(name="Qwen3-VL-Reranker-2B"))
+    text = "Qwen3-VL-Reranker-2B is not loaded. Load it, or leave the order to SigLIP 2."
+    person.wait(lambda: person.window.notice.text == text)
+    assert "Use SigLIP 2 alone" in _names(person.window.notice)
+    person.window.query_bar.setFocus()
+    person.press(person.window.notice, "Load it")
+    focused = person.window.focusWidget()
+    assert focused is not None
+    assert person.window.query_bar.isAncestorOf(focused) or focused is person.window.query_bar  # nothing took it along
+
+
 # --- the panel -----------------------------------------------------------------------------------------
 
 
@@ -364,3 +409,14 @@ def test_preparing_needs_the_finder_and_says_so(begin: Callable[..., Person], en
     assert not start.isEnabled()
     assert start.toolTip() == "SigLIP 2 is not loaded"
     assert person.window.session.phase is Phase.NONE
+
+
+def test_a_reranker_tried_as_a_finder_is_warned_of_only_there(begin: Callable[..., Person], engine: Any) -> None:
+    person = begin(finder="2B", judge="8B")
+    engine.end(person.asked(LoadJudge), ModelNotEmbedder(path="/models/2B", found="a reranker"))
+    person.wait(lambda: "is not an embedder" in person.window.notice.text)
+    assert "Other models …" in _names(person.window.notice)
+    panel = person.open_panel("Finds")
+    assert "is not an embedder" in _said(panel)
+    person.press(panel, "Judges")
+    assert "is not an embedder" not in _said(panel)
