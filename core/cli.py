@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.evaluation_commands import evaluate
-from core.model_commands import models
+from core.model_commands import models, own_folders
 from core.storage_commands import backup, restore, storage
 from core.terminal import (
     FAILED,
@@ -223,8 +223,10 @@ def rank(
     Files that can't be scored come last, with the reason. Progress goes to standard error. Scores are kept: the
     same question again, or one that was interrupted, goes on from there.
     """
-    from core.errors import JudgeNotLoaded
+    from core.checkpoints import EMBEDDER
+    from core.errors import CatalogError, JudgeNotLoaded
     from core.jobs import JUDGE_SECONDS
+    from core.models import check, role_of
     from core.query import DEFAULT_INSTRUCTION, Aspect, Query
     from core.scorers import Budget, JudgeChoice
 
@@ -252,19 +254,25 @@ def rank(
     if judge_seconds is not None and finder is None:
         raise click.UsageError("--judge-seconds is for what was found: give --finder.")
     finding = None if finder is None else _finder(finder, device)
+    if finding and (judge.is_builtin or role_of(judge.name) == EMBEDDER):
+        raise click.UsageError("--finder finds for a reranker: give one as --scorer; an embedder there ranks alone.")
     seconds = JUDGE_SECONDS if judge_seconds is None else judge_seconds or None
 
     def asked(engine: Jobs) -> Iterator[Event]:
         return engine.rank(query, ranking.listing, judge=judge, finder=finding, judge_seconds=seconds)
 
-    interrupted = False
+    interrupted, preparing = False, _Preparing()
     rows: list[Row] = []
     with open_engine() as engine:
         ranking = _Ranking(folder, engine.list_folder(folder, recursive=not no_recursive, on_unlisted=warn))
         try:
             if finding and not finding.is_builtin:
+                check(judge.name, own_folders(), embedder=False)  # before hours are spent on finding for it
                 _load(engine.load(finding, finder=True))
-                _Preparing().follow(engine.prepare(ranking.listing, finding))
+                try:
+                    preparing.follow(engine.prepare(ranking.listing, finding))
+                except CatalogError as error:  # nothing can be kept: ranked all the same, with what there is
+                    warn(error)
             try:
                 _follow(asked(engine), ranking)
             except JudgeNotLoaded:  # not all of it was known from before
@@ -278,11 +286,12 @@ def rank(
         except KeyboardInterrupt:
             interrupted = True  # told once the engine is closed, when what was scored is safe
     if interrupted:
-        say(f"interrupted: {ranking.progress} The scores so far are kept; the same command goes on from there.")
+        kept = f"{ranking.progress} The scores so far are kept; the same command goes on from there."
+        say(f"interrupted: {kept if ranking.scores or not preparing.total else preparing.kept}")
         return INTERRUPTED
     say(ranking.progress)
     columns = ["rank", "path", "kind", "score", "error", "page", "judged", *(["why"] if why else [])]
-    listed = rows if limit else rows + ranking.failed()
+    listed = rows if limit else rows + ranking.failed() + (ranking.left() if finding else [])
     if style == "csv":
         listed = [row | {"why": _why_in_words(row["why"])} if row.get("why") else row for row in listed]
     print_rows(listed, columns, style, _table)
@@ -317,8 +326,10 @@ def prepare(open_engine: OpenEngine, folder: str, finder: str, device: str, no_r
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
-        say(f"interrupted: {preparing.progress} It is kept; the same command goes on from there.")
+        say(f"interrupted: {preparing.kept}" if preparing.total else "interrupted before anything was prepared.")
         return INTERRUPTED
+    for row, error in sorted(preparing.errors.items()):
+        say(f"{on_one_line(_shown_path(folder, listing, row))}: {on_one_line(str(error))}")
     say(preparing.progress)
     return RANKED
 
@@ -354,6 +365,9 @@ def scan(folder: str, no_recursive: bool, style: str) -> int:
 # --- following what takes long -----------------------------------------------------------------------
 
 
+_LEFT = "The finder can't read it, and the judge had no time for it. Give more --judge-seconds."
+
+
 @dataclass
 class _Ranking:
     """What is known so far of each row of the listing."""
@@ -364,6 +378,8 @@ class _Ranking:
     found: set[int] = field(default_factory=set)
     """Rows that are only found, not judged."""
     errors: dict[int, MediaError] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    """What was remarked: once, though the ranking may begin anew when its judge is loaded."""
 
     def order(self) -> list[int]:
         """The scored rows, best first; of equal ones those that are judged, then in the listing's order."""
@@ -375,11 +391,18 @@ class _Ranking:
     def failed(self) -> list[Row]:
         return [self._row(row, None, None, str(self.errors[row])) for row in sorted(self.errors)]
 
+    def left(self) -> list[Row]:
+        """Those that the finder can't read, and the judge had no time for."""
+        rows = (row for row in range(len(self.listing)) if row not in self.scores and row not in self.errors)
+        return [self._row(row, None, None, _LEFT) for row in rows]
+
     @property
     def progress(self) -> str:
         could_not = f", {len(self.errors):,} can't be scored" if self.errors else ""
-        found = f", of which {len(self.found):,} are only found, not judged" if self.found else ""
-        return f"{len(self.scores):,} of {len(self.listing):,} files scored{found}{could_not}."
+        found = f", {len(self.found):,} of them only found, not judged" if self.found else ""
+        left = len(self.listing) - len(self.scores) - len(self.errors)
+        neither = f", {left:,} neither found nor judged" if left and self.found else ""
+        return f"{len(self.scores):,} of {len(self.listing):,} files scored{found}{could_not}{neither}."
 
     def _row(self, row: int, place: int | None, score: float | None, error: str | None) -> Row:
         path, kind = _shown_path(self.folder, self.listing, row), self.listing.kind(row).label
@@ -424,7 +447,6 @@ def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
     """Take a ranking in to its end, telling how it goes."""
     from core.jobs import Failed, Notice, Progress, Scored, Staged
 
-    told: set[str] = set()
     with ProgressLine() as line:
         try:
             for event in events:
@@ -442,12 +464,13 @@ def _follow(events: Iterator[Event], ranking: _Ranking) -> None:
                         for row, error in zip(event.rows, event.errors, strict=True):
                             ranking.errors[row] = error
                             ranking.scores.pop(row, None)
+                            ranking.found.discard(row)
                     case Progress():
                         line.show(event)
                     case Staged() if event.judging:
                         line.show(Progress(event.judged, event.total, 0, event.rate, event.seconds_left))
-                    case Notice() if str(event.error) not in told:
-                        told.add(str(event.error))
+                    case Notice() if str(event.error) not in ranking.told:
+                        ranking.told.add(str(event.error))
                         line.clear()
                         warn(event.error)
         finally:
@@ -462,15 +485,22 @@ class _Preparing:
     prepared: int = 0
     total: int = 0
     failed: int = 0
+    errors: dict[int, MediaError] = field(default_factory=dict)
+    """By row: why it can't be."""
 
     @property
     def progress(self) -> str:
         could_not = f", {self.failed:,} can't be" if self.failed else ""
         return f"{self.prepared:,} of {self.total:,} files prepared{could_not}."
 
+    @property
+    def kept(self) -> str:
+        """What an interrupt leaves."""
+        return f"{self.progress} It is kept; the same command goes on from there."
+
     def follow(self, events: Iterator[Event]) -> None:
         """Take it in to its end, telling how it goes."""
-        from core.jobs import Notice, Preparation, Progress
+        from core.jobs import Failed, Notice, Preparation, Progress
 
         with ProgressLine() as line:
             try:
@@ -480,6 +510,8 @@ class _Preparing:
                             self.prepared, self.total, self.failed = event.prepared, event.total, event.failed
                             done = event.prepared + event.failed
                             line.show(Progress(done, event.total, event.failed, event.rate, event.seconds_left))
+                        case Failed():
+                            self.errors |= dict(zip(event.rows, event.errors, strict=True))
                         case Notice():
                             line.clear()
                             warn(event.error)

@@ -78,6 +78,8 @@ class Qwen3VLEmbedder(ForScripts[QwenEncoder]):
         several, and its own instruction, fps and max_frames; pictures are paths or PIL images, clips paths or lists of
         frames. Raises JudgeError if the model can't go on, TypeError for what is none of these.
         """
+        if not isinstance(inputs, Sequence) or not all(isinstance(given, Mapping) for given in inputs):
+            raise TypeError("a list of dictionaries with text, image and video is wanted")
         readers = [self._reader(given.get("fps"), given.get("max_frames")) for given in inputs]
 
         def written(place: int, pending: Pending) -> Input:

@@ -16,6 +16,7 @@
     │   ├── FileProtected     it can only be read with a password
     │   ├── PageMissing       the file has fewer pages by now
     │   └── ScoreMissing      it was read, but the judge gave no number for it
+    │       └── VectorMissing likewise, an embedder no vector
     ├── FolderError           a folder can't be listed
     │   ├── FolderMissing
     │   └── FolderForbidden
@@ -197,6 +198,12 @@ class ScoreMissing(MediaError):
     """data: reason."""
 
     sentence = "The judge gave no score for it ({reason})."
+
+
+class VectorMissing(ScoreMissing):
+    """data: reason."""
+
+    sentence = "The model can't learn it ({reason})."
 
 
 class FolderError(SemblanceError):
@@ -390,22 +397,22 @@ class TooFewPrepared(JudgeError):
 
     sentence = (
         "Of {total} files only {prepared} are prepared for {name}, so the built-in matcher finds in its place. "
-        "Prepare the folder first."
+        "Prepare the others, as far as {name} can read them."
     )
 
 
 class PreparedInPart(JudgeError):
     """data: missing, total, name."""
 
-    sentence = "{missing} of {total} files are not prepared for {name} yet; they join the order one by one."
+    sentence = "{missing} of {total} files are not prepared for {name}; those it can read join the order one by one."
 
 
 class PreparedOtherwise(JudgeError):
     """data: count, name."""
 
     sentence = (
-        "{count} files were prepared by another model, or in another way. That is not mixed into the order: they are "
-        "prepared anew for {name}."
+        "{count} files were prepared by another model, or in another way. That is not mixed into the order: those that "
+        "{name} can read are prepared anew."
     )
 
 

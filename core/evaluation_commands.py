@@ -110,14 +110,14 @@ def evaluate(
     place, MRR is 1 / the place of the first; all from 0 to 1, and means over the queries. Preparing (what is learnt
     of the files once) is timed apart from asking (the median of the queries). Nothing of it is kept.
     """
+    from core.errors import SemblanceError
     from core.evaluation import Measured, contenders, read_dataset
     from core.evaluation import evaluate as measure
+    from core.models import check
     from core.scorers import Budget, JudgeChoice
     from core.settings import Home, load_settings
 
-    def chosen(name: str | None) -> JudgeChoice | None:
-        if name is None:
-            return None
+    def chosen(name: str) -> JudgeChoice:
         plain = name.lower() if name.lower() in ("auto", "builtin") else name
         return JudgeChoice(plain, device.lower(), precision, Budget(budget))
 
@@ -127,9 +127,14 @@ def evaluate(
     asked = read_dataset(dataset, folder)
     if limit:
         asked = asked.sample(limit)
-    runs = contenders(judge=chosen(scorer), finder=chosen(finder), judge_seconds=judge_seconds, numbers=numbers)
+    judge, found_by = (None if name is None else chosen(name) for name in (scorer, finder))
+    for choice, embedder in ((judge, None), (found_by, True)):
+        if choice:  # before hours go into the other
+            check(choice.name, settings.model_folders, embedder=embedder)
+    runs = contenders(judge=judge, finder=found_by, judge_seconds=judge_seconds, numbers=numbers)
     measured: list[Measured] = []
     interrupted = False
+    problem: SemblanceError | None = None
     with contextlib.closing(measure(asked, runs, model_folders=settings.model_folders)) as events:
         telling = _Telling(len(asked.topics), len(runs))
         try:
@@ -140,10 +145,14 @@ def evaluate(
                         measured.append(event)
         except KeyboardInterrupt:
             interrupted = True  # told once the engine is closed
+        except SemblanceError as error:
+            problem = error  # likewise, and after what was measured
     if interrupted:
         say(f"interrupted: {len(measured)} of {len(runs)} runs were measured.")
     if measured:
         _print(dataset, len(asked.topics), measured, style)
+    if problem:
+        raise problem
     return INTERRUPTED if interrupted else RANKED
 
 

@@ -24,10 +24,11 @@ from typing import Any, Generic, Self, TypeVar, cast
 from PIL import Image
 
 from core import machine, models
+from core.checkpoints import TOWERS
 from core.decoding import decode
 from core.decoding.given import decode_image, frames_as_clip
 from core.decoding.pictures import translated
-from core.errors import AddressRefused, MediaError, PrecisionUnfit
+from core.errors import AddressRefused, MediaError, ModelNotEmbedder, PrecisionUnfit
 from core.media import Decoded, Kind, ModelGrid, PixelPolicy, format_of
 from core.scorers import Budget, JudgeChoice
 from core.scorers.device import PRECISIONS
@@ -141,6 +142,10 @@ def chosen(model_name_or_path: str | os.PathLike[str], dtype: Any, device: Any, 
     """The model that is meant, on a device, in a precision. Raises JudgeError."""
     name = os.fspath(model_name_or_path)
     found = models.candidates(name, embedder=embedder)
+    if name == "auto":
+        found = [model for model in found if model.family not in TOWERS]
+    elif embedder and found[0].family in TOWERS:
+        raise ModelNotEmbedder(path=str(found[0].folder or name), found="Qwen3-VL is wanted here")
     asked = JudgeChoice(name if name == "auto" else found[0].name, str(device), _precision(dtype) or "auto")
     choice, _ = machine.choose(asked, found)
     if dtype is None:

@@ -320,7 +320,8 @@ def _meant_models(choice: JudgeChoice, models: Sequence[Model], planned: bool) -
     if choice.name == "auto":
         able = [model for model in models if model.problem is None and (planned or model.folder is not None)]
         if not able:
-            raise ModelMissing(name=QUICK_FINDER if any(model.finds for model in models) else SMALL)
+            finders = [model.name for model in models if model.finds]
+            raise ModelMissing(name=QUICK_FINDER if QUICK_FINDER in finders else (finders or [SMALL])[0])
         return able
     meant = [model for model in models if choice.name in (model.name, model.title, str(model.folder))]
     if not meant:

@@ -43,7 +43,7 @@ def get(name: str) -> int:
     tenth = 0
     try:
         with ProgressLine() as line:
-            for event in download(name, _folders()):
+            for event in download(name, own_folders()):
                 left = f"{duration(event.seconds_left)} left" if event.seconds_left else ""
                 more = [part for part in (f"{event.rate / 1e6:.1f} MB/s" if event.rate else "", left) if part]
                 line.show_part(event.file, event.done, event.total, *more)
@@ -54,7 +54,7 @@ def get(name: str) -> int:
     except KeyboardInterrupt:
         say("interrupted: what has arrived is kept; the same command goes on from there.")
         return INTERRUPTED
-    say(f"{title_of(name)} is here: {find(name, _folders(), embedder=None).folder}")
+    say(f"{title_of(name)} is here: {find(name, own_folders(), embedder=None).folder}")
     return RANKED
 
 
@@ -69,10 +69,10 @@ def verify(name: str) -> int:
         raise click.BadParameter(f"give {', '.join(KNOWN)} or the folder of a model.")
     total = 0
     with ProgressLine() as line:
-        for event in verify_model(name, _folders()):
+        for event in verify_model(name, own_folders()):
             line.show_part(event.file, event.done, event.total)
             total = event.total
-    if is_published(name, _folders()):
+    if is_published(name, own_folders()):
         say(f"{title_of(name)} is sound: {_gigabytes(total)} read.")
     else:
         say(f"{title_of(name)} can be read, all {_gigabytes(total)}; what was published is not known here.")
@@ -82,7 +82,7 @@ def verify(name: str) -> int:
 # --- what is listed ----------------------------------------------------------------------------------
 
 
-def _folders() -> list[str]:
+def own_folders() -> list[str]:
     """The person's own folders of models, as the window remembers them."""
     from core.settings import Home, load_settings
 
@@ -95,7 +95,7 @@ def _folders() -> list[str]:
 def _found() -> list[Found]:
     from core.models import known_models
 
-    return known_models(_folders())
+    return known_models(own_folders())
 
 
 def _row(found: Found) -> Row:

@@ -168,6 +168,16 @@ def find(name: str, folders: Sequence[str | Path] = (), *, embedder: bool | None
     return inspect(folder, name=canonical, title=_title(folder), embedder=embedder)
 
 
+def check(name: str, folders: Sequence[str | Path] = (), *, embedder: bool | None = False) -> None:
+    """Say what stands against a model before anything is done for it. Raises what `find` does."""
+    if name == "auto":
+        found = candidates(name, folders, embedder=bool(embedder))
+        if not any(model.usable for model in found):
+            raise next((model.problem for model in found if model.problem), ModelMissing(name=found[0].name))
+    elif name != "builtin":
+        find(name, folders, embedder=embedder)
+
+
 def _check_role(model: Known, embedder: bool | None) -> None:
     """Said before it is looked for: nobody should fetch gigabytes of the wrong kind."""
     if embedder is not None and embedder != (model.role == EMBEDDER):

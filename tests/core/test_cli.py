@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,8 +37,11 @@ from core.jobs import (
     JudgeLoaded,
     LoadJudge,
     Notice,
+    Preparation,
+    Prepare,
     Progress,
     Rank,
+    Scan,
     ScanFinished,
     ScanStarted,
     Scored,
@@ -44,6 +50,8 @@ from core.media import Listed, Region, Unlisted, scan
 from core.query import DEFAULT_INSTRUCTION, Aspect
 from core.scorers import Budget, Explanation, JudgeChoice, Where, WordMet
 from tests.samples.documents import write_pdf
+
+TINY = Path(__file__).parents[1] / "data" / "parity" / "model"
 
 COLOURS = {"a.png": (30, 60, 200), "b.png": (220, 20, 30), "c.png": (128, 128, 128)}
 
@@ -330,6 +338,164 @@ def test_notices_are_told_once_and_do_not_stop_the_ranking(folder, say):
     assert len(json.loads(out)) == 1
     assert err.count(str(CatalogReadOnly(path="x"))) == 1
     assert err.count(str(unlisted)) == 1
+
+
+# --- finding, then judging ---------------------------------------------------------------------------
+
+
+class FindingEngine(FakeEngine):
+    """It finds before it asks for its judge. `events` are those of a ranking, `prepared` those of preparing."""
+
+    def __init__(self, *events, prepared=()):
+        super().__init__(*events)
+        self.prepared = prepared
+        self.requests = []
+
+    def run(self, request):
+        self.requests.append(request)
+        if isinstance(request, Prepare):
+            for event in self.prepared:
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        elif isinstance(request, LoadJudge) and request.finder:
+            yield JudgeLoaded(request.judge, "A finder", "it fits.", 10**6, finder=True)
+        elif isinstance(request, Rank) and self.loaded != request.judge:
+            yield from self.events[:1]
+            raise JudgeNotLoaded(name="A model")
+        else:
+            yield from super().run(request)
+
+    def of(self, kind):
+        return [request for request in self.requests if isinstance(request, kind)]
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A reranker and an embedder, by name: the same tiny network, which does not say what it is for."""
+    for name in ("a-reranker", "an-embedder"):
+        shutil.copytree(TINY, tmp_path / name)
+    return {"judge": str(tmp_path / "a-reranker"), "finder": str(tmp_path / "an-embedder")}
+
+
+def both(models, *more):
+    return ["--text", "red", "--finder", models["finder"], "--scorer", models["judge"], *more]
+
+
+def found(*pairs):
+    return dataclasses.replace(scored(*pairs), judged=False)
+
+
+def test_a_folder_for_which_nothing_can_be_kept_is_ranked_all_the_same(folder, say, models):
+    engine = FindingEngine(found((0, 0.4), (1, 0.6), (2, 0.2)), prepared=[CatalogReadOnly(path="catalog")])
+    code, out, err = say("rank", folder, *both(models), engine=engine)
+    assert code == 0, err
+    assert str(CatalogReadOnly(path="catalog")) in err
+    assert "b.png" in out
+
+
+def test_what_is_found_is_told_from_what_is_judged(folder, say, models):
+    events = (found((0, 0.4), (1, 0.6), (2, 0.2)), scored((1, 0.9)), Failed((2,), (FileEmpty(),)))
+    code, out, err = say("rank", folder, *both(models, "--format", "json"), engine=FindingEngine(*events))
+    assert code == 0, err
+    rows = json.loads(out)
+    assert [(os.path.basename(row["path"]), row["score"], row["judged"]) for row in rows] == [
+        ("b.png", 0.9, True),
+        ("a.png", 0.4, False),
+        ("c.png", None, None),
+    ]
+    assert "2 of 3 files scored, 1 of them only found, not judged, 1 can't be scored." in err
+    _, out, _ = say("rank", folder, *both(models), engine=FindingEngine(*events))
+    head, first, second, *_ = out.splitlines()
+    assert head.split() == ["rank", "score", "kind", "by", "path"]
+    assert (first.split()[3], second.split()[3]) == ("judge", "finder")
+
+
+def test_what_is_neither_found_nor_judged_is_listed_too(folder, say, models):
+    events = (found((0, 0.4)), scored((1, 0.9)))
+    code, out, err = say("rank", folder, *both(models, "--format", "json"), engine=FindingEngine(*events))
+    assert code == 0, err
+    *_, last = json.loads(out)
+    assert (os.path.basename(last["path"]), last["rank"], last["score"], last["judged"]) == ("c.png", None, None, None)
+    assert "the judge had no time for it" in last["error"]
+    assert "2 of 3 files scored, 1 of them only found, not judged, 1 neither found nor judged." in err
+
+
+def test_the_finder_is_loaded_and_learns_the_folder_first(folder, say, models):
+    engine = FindingEngine(found((0, 0.4)), prepared=[Preparation(1, 3, 0), Preparation(3, 3, 0)])
+    assert say("rank", folder, *both(models, "--judge-seconds", "0"), engine=engine)[0] == 0
+    assert [type(request) for request in engine.requests] == [Scan, LoadJudge, Prepare, Rank, LoadJudge, Rank]
+    asked = engine.of(Rank)[-1]
+    assert (asked.finder.name, asked.judge.name, asked.judge_seconds) == (models["finder"], models["judge"], None)
+    engine = FindingEngine()
+    assert say("rank", folder, *both(models), engine=engine)[0] == 0
+    assert engine.of(Rank)[-1].judge_seconds == 20
+
+
+def test_what_is_remarked_is_not_said_again_once_the_judge_is_loaded(folder, say, models):
+    notice = Notice(CatalogReadOnly(path="x"))
+    _, _, err = say("rank", folder, *both(models), engine=FindingEngine(notice, scored((0, 0.5))))
+    assert err.count(str(notice.error)) == 1
+
+
+@pytest.mark.parametrize("judge", ["builtin", "embedder", "SigLIP2"])
+def test_a_finder_without_a_reranker_is_wrong_usage(folder, say, tmp_path, judge):
+    shutil.copytree(TINY, tmp_path / "embedder")
+    name = str(tmp_path / "embedder") if judge == "embedder" else judge
+    engine = FindingEngine()
+    code, out, err = say("rank", folder, "--text", "red", "--finder", "SigLIP2", "--scorer", name, engine=engine)
+    assert (code, out) == (2, "")
+    assert "--finder finds for a reranker" in err
+    assert not engine.requests
+
+
+def test_a_judge_that_is_not_there_is_said_before_anything_is_prepared(folder, say, models, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "none"))
+    for name, words in {"nobody": "called nobody", "2B": "2B is not on", "auto": "2B is not on"}.items():
+        engine = FindingEngine()
+        code, out, err = say("rank", folder, *both(models | {"judge": name}), engine=engine)
+        assert (code, out) == (1, "")
+        assert words in err
+        assert not engine.of(LoadJudge)
+        assert not engine.of(Prepare)
+
+
+def test_an_interrupt_while_the_folder_is_prepared_says_how_far_that_is(folder, say, models):
+    engine = FindingEngine(prepared=[Preparation(2, 3, 0), KeyboardInterrupt()])
+    code, out, err = say("rank", folder, *both(models), engine=engine)
+    assert (code, out) == (130, "")
+    assert "interrupted: 2 of 3 files prepared. It is kept; the same command goes on from there." in err
+    assert engine.closed
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        (
+            [Preparation(2, 3, 0)],
+            "interrupted: 2 of 3 files prepared. It is kept; the same command goes on from there.",
+        ),
+        ([], "interrupted before anything was prepared."),
+    ],
+)
+def test_an_interrupted_prepare_says_how_far_it_is(folder, say, models, events, words):
+    engine = FindingEngine(prepared=[*events, KeyboardInterrupt()])
+    code, out, err = say("prepare", folder, "--finder", models["finder"], engine=engine)
+    assert (code, out) == (130, "")
+    assert err.endswith(f"semblance: {words}\n")
+    assert engine.closed
+
+
+def test_prepare_says_what_it_came_to_and_refuses_a_reranker(folder, say, models, monkeypatch, tmp_path):
+    engine = FindingEngine(prepared=[Preparation(0, 3, 0), Preparation(2, 3, 1)])
+    code, out, err = say("prepare", folder, "--finder", models["finder"], engine=engine)
+    assert (code, out) == (0, "")
+    assert "semblance: 2 of 3 files prepared, 1 can't be.\n" in err
+    assert engine.of(Prepare)[0].finder == engine.of(LoadJudge)[0].judge
+    monkeypatch.setenv("SEMBLANCE_HOME", str(tmp_path / "home"))
+    code, out, err = say("prepare", folder, "--finder", models["judge"])
+    assert (code, out) == (1, "")
+    assert "is not an embedder" in err
 
 
 def test_a_pipe_gets_no_progress_bar_and_a_terminal_gets_one_line(folder, say, monkeypatch):

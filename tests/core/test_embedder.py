@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core import Qwen3VLEmbedder
-from core.errors import AddressRefused, FileVanished, JudgeNotLoaded, ModelNotEmbedder
+from core.errors import AddressRefused, FileVanished, JudgeNotLoaded, ModelMissing, ModelNotEmbedder
 from tests.core.test_reranker import MEDIA, PARITY, placed
+from tests.core.tower_kit import write
 
 KIT: list[dict[str, Any]] = json.loads((PARITY / "embeddings.json").read_text("utf-8"))["items"]
 AS_THEY_ARE = ("instruction", "fps")
@@ -157,6 +158,25 @@ def test_closed_it_says_so() -> None:
         pass
     with pytest.raises(JudgeNotLoaded):
         model.process([GIVEN[0]])
+
+
+@pytest.mark.parametrize("given", ["a door", {"text": "a door"}, ["a door"], ({"text": word} for word in "ab"), None])
+def test_what_is_no_list_of_dictionaries_is_a_type_error(model: Qwen3VLEmbedder, given: Any) -> None:
+    with pytest.raises(TypeError, match="a list of dictionaries"):
+        model.process(given)
+
+
+def test_a_model_of_two_towers_is_refused_and_auto_never_means_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "siglip")
+    with pytest.raises(ModelNotEmbedder, match="Qwen3-VL is wanted here"):
+        Qwen3VLEmbedder(tmp_path, device="cpu")
+    with pytest.raises(ModelNotEmbedder, match="Qwen3-VL is wanted here"):
+        Qwen3VLEmbedder("SigLIP2", device="cpu")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "none"))
+    with pytest.raises(ModelMissing, match="Embedding-2B"):
+        Qwen3VLEmbedder(device="cpu")
 
 
 def test_a_reranker_is_no_embedder(tmp_path: Path) -> None:

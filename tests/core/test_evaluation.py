@@ -21,7 +21,7 @@ from sklearn.metrics import (  # type: ignore[import-untyped]
     top_k_accuracy_score,
 )
 
-from core import evaluation
+from core import evaluation, models
 from core.cli import main
 from core.errors import (
     DatasetEmpty,
@@ -515,6 +515,34 @@ def test_vector_numbers_that_are_none(typed: str, coloured: Path, capfd: pytest.
     assert "give whole numbers" in capfd.readouterr().err
 
 
+def test_a_judge_that_is_not_there_is_said_before_the_finder_is_measured(
+    coloured: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "none"))
+    for scorer, words in {"nobody": "called nobody", "2B": "2B is not on", "auto": "2B is not on"}.items():
+        assert main(["eval", str(coloured), "--finder", "builtin", "--scorer", scorer]) == 1
+        out, err = capfd.readouterr()
+        assert not out
+        assert words in err
+        assert "1 of 3" not in err
+    assert main(["eval", str(coloured), "--finder", "2B"]) == 1
+    assert "is not an embedder" in capfd.readouterr().err
+
+
+def test_what_was_measured_before_a_problem_is_printed(
+    coloured: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*_: object, **__: object) -> Iterator[EvaluationEvent]:
+        yield Measured(Contender(Part.FINDER, BUILTIN), "Builtin", "", 5, Measures(1, 1, 1, 1, 1), 0, 3, 1, 0, 0)
+        raise FolderMissing(path="gone")
+
+    monkeypatch.setattr(evaluation, "evaluate", failing)
+    assert main(["eval", str(coloured), "--finder", "builtin"]) == 1
+    out, err = capfd.readouterr()
+    assert out.splitlines()[1].startswith("finder  Builtin")
+    assert str(FolderMissing(path="gone")) in err
+
+
 def test_what_was_measured_before_an_interrupt_is_printed(
     coloured: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -527,6 +555,7 @@ def test_what_was_measured_before_an_interrupt_is_printed(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(evaluation, "evaluate", interrupted)
+    monkeypatch.setattr(models, "check", lambda *_, **__: None)
     assert main(["eval", str(coloured), "--finder", "SigLIP2", "--scorer", "2B"]) == 130
     out, err = capfd.readouterr()
     assert "interrupted: 1 of 3 runs were measured." in err
