@@ -230,7 +230,7 @@ class Engine(Jobs):
         yield from ()
 
     def _rank(self, request: Rank) -> Steps:
-        opened, scorer = self._opened(request.listing), self._judges.of(request.judge)
+        opened, scorer = self._opened(request.listing), self._judge(request)
         notice = self.catalog.notice
         if notice and notice not in self._told:
             if isinstance(notice, CatalogOnShare | CatalogDamaged):
@@ -238,6 +238,7 @@ class Engine(Jobs):
             yield Notice(notice)
         means = self._means(opened, request.thumbnail_pixels)
         under_way = object()
+        self._rankings.add(under_way)  # before its query is encoded, which waits for what the model is at
         try:
             for last_try in (False, True):
                 try:
@@ -254,6 +255,15 @@ class Engine(Jobs):
                     yield Notice(error)  # set aside by now, and a new one begun
         finally:
             self._rankings.discard(under_way)
+
+    def _judge(self, request: Rank) -> Scorer[Any]:
+        """Who judges. With a finder one that was never loaded may be meant: what is found is told before that is."""
+        try:
+            return self._judges.of(request.judge)
+        except JudgeNotLoaded:
+            if request.finder is None:
+                raise
+            return self._judges.nobody(request.judge)
 
     def _ranked(self, request: Rank, scorer: Scorer[Any], means: Means) -> Steps:
         """A ranking of one stage, or of two."""
@@ -300,7 +310,7 @@ class Engine(Jobs):
     ) -> Generator[Event | None, None, tuple[int, int]]:
         """How many files of how many it knows; what it does not know is told."""
         yield from self._resolved(opened)
-        contents = opened.contents[~opened.listing.gone[: opened.resolved]]
+        contents = opened.contents[opened.waiting_for(kept_under(scorer))]
         known = self._kept_of(scorer).knows(contents, self.catalog)
         prepared, total = int(np.count_nonzero(known)), len(contents)
         if prepared < total:
@@ -314,20 +324,23 @@ class Engine(Jobs):
 
     def _prepare(self, request: Prepare) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.finder(request.finder)
-        yield from prepare(
-            scorer,
-            self._kept_of(scorer),
-            self._means(opened),
-            may_work=lambda: not self._rankings,
-            live=request.live,
-        )
+        kept, means = self._kept_of(scorer), self._means(opened)
+        for last_try in (False, True):
+            try:
+                yield from prepare(scorer, kept, means, may_work=lambda: not self._rankings, live=request.live)
+                break
+            except CatalogDamaged as error:
+                if last_try:
+                    raise
+                yield Notice(error)  # set aside by now, and a new one begun
 
     def _count_prepared(self, request: CountPrepared) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.finder(request.finder)
         yield from self._resolved(opened)
-        contents = opened.contents[~opened.listing.gone[: opened.resolved]]
+        contents = opened.contents[opened.waiting_for(kept_under(scorer))]
         known = self._kept_of(scorer).knows(contents, self.catalog)
-        yield Preparation(int(np.count_nonzero(known)), len(contents), 0)
+        total = int(np.count_nonzero(~opened.listing.gone[: opened.resolved]))
+        yield Preparation(int(np.count_nonzero(known)), total, total - len(contents))
 
     def _means(self, opened: OpenListing, thumbnail_pixels: int = 0) -> Means:
         thumbnail = (thumbnail_pixels, str(self.home.thumbnails)) if thumbnail_pixels else None

@@ -54,7 +54,7 @@ class Rank:
 class Prepare:
     """Have an embedder, or the built-in matcher, learn what is to be known of every file. Rankings go first.
 
-    Events: Preparation, Failed, Notice, Settled. Raises JudgeNotLoaded.
+    Events: Preparation, Failed, Notice, Settled. Raises JudgeNotLoaded, and CatalogError where nothing can be kept.
     """
 
     priority: ClassVar[int] = 3

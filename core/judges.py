@@ -87,6 +87,15 @@ class Judges:
         finder = self._is_embedder(choice)
         return self._view(choice, finder=finder) or self._absent(choice, finder=finder)
 
+    def nobody(self, choice: JudgeChoice) -> Scorer[Any]:
+        """In the place of a reranker that was never loaded: it knows nothing, and asks to be loaded.
+
+        Raises JudgeNotLoaded for an embedder.
+        """
+        if self._is_embedder(choice):
+            raise JudgeNotLoaded(name=models.title_of(choice.name))
+        return AbsentJudge(models.title_of(choice.name), "never loaded", choice.precision, _pixels(choice))
+
     def finder(self, choice: JudgeChoice) -> Scorer[Any]:
         """The finder that is meant; of an embedder that is not loaded but was, one that answers from what is kept.
 
@@ -150,9 +159,10 @@ class Judges:
         if choice.is_builtin:
             return
         with self._loading:  # one that is being cancelled must have given its memory back
-            yield from self._load(choice, finder=finder or self._is_embedder(choice))
+            is_embedder = finder or self._is_embedder(choice)
+            yield from self._load(choice, finder=is_embedder, asked_to_find=finder)
 
-    def _load(self, choice: JudgeChoice, *, finder: bool) -> Iterator[Loading | JudgeLoaded]:
+    def _load(self, choice: JudgeChoice, *, finder: bool, asked_to_find: bool) -> Iterator[Loading | JudgeLoaded]:
         loaded = self._slots[finder]
         if loaded is None or not loaded.answers(choice) or self._is_replaced(loaded, finder=finder):
             found = models.candidates(choice.name, self._folders(), embedder=finder)
@@ -174,10 +184,12 @@ class Judges:
                 raise
             loaded = self._slots[finder] = _Loaded(model, checkpoint, choice, filled, why, pixels)
             _write_record(self._record, _asked(choice, finder=finder), (filled.name, filled.precision))
-        filled = loaded.filled
+        filled, why = loaded.filled, loaded.why
         if finder and isinstance(view := self._view(choice, finder=True), Embedder):
             filled = replace(filled, numbers=view.numbers)
-        yield JudgeLoaded(filled, loaded.model.title, loaded.why, loaded.model.memory, finder)
+        if finder and not asked_to_find:
+            why += " It is an embedder: it puts everything in order by itself, and judges nothing more closely."
+        yield JudgeLoaded(filled, loaded.model.title, why, loaded.model.memory, finder)
 
     def _is_replaced(self, loaded: _Loaded, *, finder: bool) -> bool:
         """Whether another model lies in its place since it was loaded; one that has gone is still good."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.catalog import Catalog
 from core.decoding.pool import DecodingPool
-from core.errors import QueryEmpty
+from core.errors import CatalogError, CatalogLocked, QueryEmpty
 from core.jobs import Failed, Notice, Preparation, Progress, RankingEvent, Settled
 from core.query import Query
 from core.ranking.kept import Kept
@@ -118,9 +118,10 @@ def find_and_judge(
 def prepare(
     scorer: Scorer[Any], kept: Kept, means: Means, *, may_work: Callable[[], bool], live: bool = False
 ) -> Generator[Preparation | Failed | Notice | Settled | None, None, None]:
-    """Have a judge that keeps features learn what it keeps of every file of the listing. Raises JudgeError.
+    """Have a judge that keeps features learn what it keeps of every file of the listing.
 
-    While `may_work` says no it waits, and what it was at is begun anew afterwards: rankings go first.
+    Raises JudgeError, and CatalogError where nothing can be kept. A file counts as prepared once it is kept. While
+    `may_work` says no it waits, and what it was at is begun anew afterwards: rankings go first.
     """
     means.forget_if_renewed(kept)
     parts = nothing_asked(scorer, means.catalog)
@@ -137,10 +138,12 @@ def prepare(
             match event:
                 case Progress():
                     progress = event
+                case Notice(error=CatalogError() as error) if not isinstance(error, CatalogLocked):
+                    raise error
                 case Failed() | Notice() | Settled():
                     yield event
             here = Preparation(
-                progress.done - progress.failed,
+                max(0, progress.done - progress.failed - len(run.unsaved)),
                 progress.total,
                 progress.failed,
                 0.0 if run.held else progress.rate,

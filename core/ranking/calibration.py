@@ -80,10 +80,11 @@ class Calibration:
 
     def __init__(self) -> None:
         self.curve: Curve | None = None
-        self._bound = 1.0
-        """What everything judged is above, while there is no curve."""
-        self._changed_at = -np.inf
-        self._pairs = 0
+        self._bound = np.inf
+        """What everything judged is above, while there is no curve; infinite: nothing is judged."""
+        self._fitted_at = -np.inf
+        self._pairs = np.empty((2, 0), np.float32)
+        """What it was fitted to last: found, judged."""
 
     @property
     def calibrated(self) -> bool:
@@ -95,23 +96,24 @@ class Calibration:
         `last`: nothing more is to be judged for now, so that the newest curve is the one to keep.
         """
         both = ~(np.isnan(found) | np.isnan(judged))
-        pairs = int(np.count_nonzero(both))
-        if pairs < FEWEST_PAIRS:
+        if np.count_nonzero(both) < FEWEST_PAIRS:
             return self._stay_below(judged)
-        due = last or now - self._changed_at >= REFIT_SECONDS
-        if not due or (pairs == self._pairs and self.curve is not None):
+        if self.curve is not None and not last and now - self._fitted_at < REFIT_SECONDS:
             return False
-        self._pairs = pairs
-        curve = fit(found[both], judged[both])
+        pairs = np.stack([found[both], judged[both]])
+        if self.curve is not None and np.array_equal(pairs, self._pairs):
+            return False
+        self._pairs, self._fitted_at = pairs, now
+        curve = fit(*pairs)
         if self.curve is not None and curve.differs(self.curve) <= WORTH_A_CHANGE:
             return False
-        self.curve, self._changed_at = curve, now
+        self.curve = curve
         return True
 
     def _stay_below(self, judged: Scores) -> bool:
         had_curve, self.curve = self.curve is not None, None
         known = judged[~np.isnan(judged)]
-        lowest = float(known.min()) if len(known) else 1.0
+        lowest = float(known.min()) if len(known) else np.inf
         if lowest == self._bound and not had_curve:
             return False
         self._bound = lowest
@@ -120,7 +122,7 @@ class Calibration:
     def scores(self, found: Scores) -> Scores:
         """Found scores on the judge's scale, or below all that is judged; in the order of `found`, NaN for NaN."""
         if self.curve is None:
-            if self._bound == 1.0:
+            if np.isinf(self._bound):
                 return found.copy()
             ceiling = np.nextafter(np.float32(self._bound), np.float32(0))
             return in_order_of(found, np.minimum(found * np.float32(self._bound), ceiling))

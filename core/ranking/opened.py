@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.catalog import REMEMBERED, Catalog
 from core.decoding import DECODING_VERSION
-from core.errors import CatalogError, MediaError
+from core.errors import CatalogError, MediaError, ScoreMissing
 from core.following import Counted, pack
 from core.media import Changed, Gone, Listing
 
@@ -34,6 +34,8 @@ class OpenListing:
     """Of the catalog when `contents` were looked up."""
     away: bool = False
     """Whether the folder can't be reached now: nothing in it can be opened, nothing is lost."""
+    unfit: dict[str, set[int]] = field(default_factory=dict)
+    """By extractor: rows that can be read, and of which it keeps nothing: they are not waiting to be prepared."""
     changes: list[NDArray[np.int64]] = field(default_factory=list)
     """Rows that have changed, gone or come back, in the order in which that was noticed. Only ever grows: a ranking
     remembers how far it has taken it in."""
@@ -60,12 +62,27 @@ class OpenListing:
         self.failures |= failures
         return True
 
+    def note_unfit(self, extractor: str, refused: Mapping[int, MediaError]) -> None:
+        """Take in what an extractor could not take."""
+        unfit = {row for row, error in refused.items() if isinstance(error, ScoreMissing)}
+        if extractor and unfit:
+            self.unfit.setdefault(extractor, set()).update(unfit)
+
+    def waiting_for(self, extractor: str) -> NDArray[np.bool_]:
+        """Which of the rows that were looked up can have features of an extractor, as far as is known."""
+        can: NDArray[np.bool_] = ~self.listing.gone[: self.resolved]
+        lost = np.array([*self.failures, *self.unfit.get(extractor, ())], np.int64)
+        can[lost[lost < self.resolved]] = False
+        return can
+
     def take(self, change: Changed | Gone, catalog: Catalog) -> None:
         """Take in what became of rows on the disk."""
         self.listing.change(change)
         rows = change.rows.astype(np.int64)
         for row in rows.tolist():
             self.failures.pop(row, None)
+            for unfit in self.unfit.values():
+                unfit.discard(row)
         known = rows[rows < self.resolved]
         self.contents[known] = 0
         if isinstance(change, Changed) and len(known):

@@ -26,9 +26,11 @@ from core.errors import (
     CatalogError,
     CatalogFull,
     CatalogLocked,
+    JudgeNotLoaded,
     MediaError,
     ScoreMissing,
     SemblanceError,
+    VectorMissing,
 )
 from core.jobs import Failed, Notice, Progress, RankingEvent, Scored, Settled
 from core.media import Decoded, Facts
@@ -210,6 +212,7 @@ class Run:
             elif self.finished:
                 if not settled:
                     settled = True
+                    self.fresh.clear()
                     yield from self._settle()
                 if not live:
                     break
@@ -248,7 +251,9 @@ class Run:
         self.identifying, self.flying = {}, {}
         if self.desk:
             self.desk.close()
-            self._hear(self.desk)
+            with contextlib.suppress(JudgeNotLoaded):  # said when its turn comes again
+                self._hear(self.desk)
+            self.fresh.clear()  # the time until it goes on is no time of work
             rows += [row for case in self.at_judge.values() for row in case.rows]
             self.at_judge, self.tickets, self.rows_at_judge = {}, {}, set()
             self.desk = self._new_desk()
@@ -689,7 +694,7 @@ class Run:
         for part, judged in zip(self.parts, self.judged, strict=True):
             judged.put(np.array([row]), *part.quick.judge([document]))
         if feature is None or np.isnan([judged.scores[row] for judged in self.judged]).any():
-            self.refused[row] = ScoreMissing(reason=reason or "no number came out")
+            self.refused[row] = VectorMissing(reason=reason or "no vector came out")
         else:
             self.read[row] = replace(read, feature=feature.data, detail=feature.detail)
 
@@ -712,6 +717,7 @@ class Run:
         if batch or again:
             yield self._scored(np.array([*batch, *again], np.int64), known=False)
         if refused:
+            self.opened.note_unfit(self.extractor, refused)
             # Another judge may have a score for what this one has none for.
             self.opened.failures |= {
                 row: error for row, error in refused.items() if not isinstance(error, ScoreMissing)

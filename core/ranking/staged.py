@@ -5,7 +5,7 @@ a `Run` of the one pipeline. Here is decided who may open files when, and what i
 knows (see `calibration`).
 
 A finder that encodes computes on the same device as the judge, so it waits while the judge is at work; what is not
-encoded yet joins the order afterwards.
+encoded yet joins the order afterwards. If it is not loaded, or no longer, the judge takes that after all else.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class BestFound(Promising):
         super().__init__()
         self.open = False
         """While it is not set there is nothing to judge."""
+        self.takes_unfound = False
+        """Whether rows that the finder says nothing of want judging too, after all others."""
         self._wanting = np.empty(0, bool)
         self._worth = np.empty(0, np.float32)
         self._outdated = False
@@ -56,11 +58,16 @@ class BestFound(Promising):
             self._wanting = np.concatenate([self._wanting, np.zeros(more, bool)])
             self._worth = np.concatenate([self._worth, np.full(more, np.nan, np.float32)])
 
+    def take_unfound(self) -> None:
+        """From now on also those rows: the finder will say nothing more of them."""
+        self.takes_unfound = self._outdated = True
+
     def _bring_up_to_date(self) -> None:
         if self._outdated:
             self._outdated = False
-            candidates = np.flatnonzero(self._wanting & ~np.isnan(self._worth))
-            self._rows = candidates[np.argsort(-self._worth[candidates], kind="stable")]
+            worth = np.where(np.isnan(self._worth), -1, self._worth) if self.takes_unfound else self._worth
+            candidates = np.flatnonzero(self._wanting & ~np.isnan(worth))
+            self._rows = candidates[np.argsort(-worth[candidates], kind="stable")]
             self._at = 0
 
     def __bool__(self) -> bool:
@@ -113,9 +120,15 @@ class Stages:
         while True:
             self._forget_changed()
             worked = False
-            for event in _until_idle(finder):
-                worked = True
-                yield from self._of_finder(event)
+            try:
+                for event in _until_idle(finder):
+                    worked = True
+                    yield from self._of_finder(event)
+            except JudgeNotLoaded:
+                # It goes on telling what is kept of files; the others are left to the judge.
+                self.finder.withdraw()
+                self._queue.take_unfound()
+                finder = self.finder.steps(True)
             self._allot()
             try:
                 for event in _until_idle(judge):
@@ -126,7 +139,7 @@ class Stages:
                 self._judge_is_lost, judge = error, iter(lambda: None, 0)
                 self._queue.open = False
             self._allot()
-            done = self.finder.finished and (self.judge.finished or self._judge_is_lost is not None)
+            done = self._finder_is_done and (self.judge.finished or self._judge_is_lost is not None)
             yield from self._tell(last=done)
             if done and self._judge_is_lost:
                 raise self._judge_is_lost
@@ -158,7 +171,12 @@ class Stages:
             self.judge.withdraw()
         self._queue.open = in_time and self._judge_is_lost is None and self.finder.told_all_known
         if self.finder.scorer.encodes:
-            self.finder.held = self._judging
+            self.finder.held = self._judging or self._queue.takes_unfound
+
+    @property
+    def _finder_is_done(self) -> bool:
+        has_told = self.finder.told_all_known and not self.finder.under_way
+        return self.finder.finished or (self._queue.takes_unfound and has_told and self._opened.listing.complete)
 
     @property
     def _judging(self) -> bool:
@@ -187,7 +205,7 @@ class Stages:
     # --- what the two say ------------------------------------------------------------------------
 
     def _of_finder(self, event: RankingEvent) -> Iterator[RankingEvent]:
-        self._room()
+        self._forget_changed()  # a file may have changed since the last event, and the finder know it by now
         match event:
             case Scored():
                 rows = event.rows.astype(np.int64)
@@ -204,7 +222,7 @@ class Stages:
                 yield event
 
     def _of_judge(self, event: RankingEvent) -> Iterator[RankingEvent]:
-        self._room()
+        self._forget_changed()
         match event:
             case Scored():
                 rows = event.rows.astype(np.int64)

@@ -6,6 +6,7 @@ torch is needed here: an embedder that is not loaded still answers from the vect
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -106,6 +107,7 @@ class Embedder:
         self._family = f"{VECTORS}{digest}; {precision}; {seen_as}; {version}; "
         self.extractor = f"{self._family}{numbers}{_UNIT}"
         self.identity = self.extractor
+        self._asking = threading.Lock()  # each question is encoded in a thread of its own
         self._asked: dict[tuple[Query, tuple[bytes, ...]], VectorQuestion] = {}
 
     @property
@@ -159,14 +161,16 @@ class Embedder:
         if encoder is None:
             raise JudgeNotLoaded(name=self.title)
         asked = query, tuple(reference.decoded.fingerprint for reference in references if reference.decoded)
-        if asked in self._asked and len(asked[1]) == len(references):
-            return self._asked[asked]
+        with self._asking:
+            if asked in self._asked and len(asked[1]) == len(references):
+                return self._asked[asked]
         vector = encoder.query(query, references, self.pixels, stopped)
         question = VectorQuestion(shorten(vector[None], self.numbers)[0], lambda cosines: encoder.score(cosines, query))
         if not stopped():  # else it may not be a vector, and nobody waits for it
-            self._asked[asked] = question
-            while len(self._asked) > _QUESTIONS_KEPT:
-                del self._asked[next(iter(self._asked))]
+            with self._asking:
+                self._asked[asked] = question
+                while len(self._asked) > _QUESTIONS_KEPT:
+                    del self._asked[next(iter(self._asked))]
         return question
 
 

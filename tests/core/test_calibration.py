@@ -96,6 +96,46 @@ def test_it_is_fitted_anew_only_now_and_then_and_only_for_a_change_that_matters(
     assert calibration.curve is second
 
 
+def test_it_is_not_even_fitted_more_often(monkeypatch: pytest.MonkeyPatch):
+    fitted = []
+    monkeypatch.setattr("core.ranking.calibration.fit", lambda *pairs: fitted.append(pairs) or fit(*pairs))
+    found, judged = pairs(40, lambda x: 0 * x + 0.5)
+    calibration = Calibration()  # never another curve
+    for moment in range(40):
+        some = np.where(np.arange(40) <= 20 + moment // 2, judged, np.nan).astype(np.float32)
+        calibration.update(found, some, moment / 4)
+    assert len(fitted) == 1 + int(39 / 4 / REFIT_SECONDS)
+
+
+def test_as_many_other_pairs_are_another_curve():
+    found, judged = pairs(40, lambda x: x / 2)
+    calibration = Calibration()
+    calibration.update(found, judged, 0.0)
+    assert calibration.update(found, judged[::-1].copy(), 0.1, last=True)
+    assert not calibration.update(found, judged[::-1].copy(), 100.0), "the same pairs"
+
+
+def test_with_few_pairs_even_the_highest_score_is_above_what_is_only_found():
+    found = np.array([1.0, 1.0, 0.5], np.float32)
+    calibration = Calibration()
+    assert not calibration.update(found, np.full(3, np.nan, np.float32), 0.0)
+    assert calibration.scores(found).tolist() == found.tolist(), "nothing is judged yet"
+    assert calibration.update(found, np.array([1.0, np.nan, np.nan], np.float32), 0.0)
+    assert calibration.scores(found[1:]).max() < 1
+
+
+def test_where_pairs_go_and_come_it_never_rests_on_what_is_gone():
+    found, judged = pairs(20, lambda x: x)
+    fewer, lower = judged.copy(), judged.copy()
+    fewer[0], lower[0] = np.nan, 0.01
+    calibration = Calibration()
+    calibration.update(found, judged, 0.0)
+    calibration.update(found, fewer, 0.1)
+    assert not calibration.calibrated
+    assert calibration.update(found, lower, 0.2), "at once: what is only found would stand above what is judged lower"
+    assert calibration.calibrated
+
+
 def test_the_last_curve_is_taken_without_waiting():
     found, judged = pairs(40, lambda x: x / 2)
     calibration = Calibration()

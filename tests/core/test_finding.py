@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.catalog import Catalog
-from core.errors import JudgeNotLoaded, ScoreMissing
+from core.errors import CatalogFull, CatalogLocked, JudgeNotLoaded, VectorMissing
 from core.jobs import Event, Preparation, Settled, Staged
+from core.media import Changed
 from core.query import Query
 from core.ranking import Means, find_and_judge, prepare, rank
 from core.ranking.kept import Kept
@@ -116,7 +119,7 @@ def test_what_could_not_be_encoded_fails_with_the_reason_and_is_tried_again(
 ) -> None:
     encoder.silent_about = {80}
     told = ranked(open_folder(folder, catalog, pool), embedder(encoder))
-    assert told.failed == {"080.png": [ScoreMissing(reason="too plain")]}
+    assert told.failed == {"080.png": [VectorMissing(reason="too plain")]}
     encoder.silent_about = set()
     told = ranked(open_folder(folder, catalog, pool), embedder(encoder))
     assert told.order == BRIGHTEST_FIRST
@@ -215,6 +218,45 @@ def test_preparing_that_was_broken_off_takes_only_the_rest(
     told = prepared(open_folder(folder, catalog, pool), embedder(encoder))
     assert told.of(Preparation)[-1].prepared == len(LEVELS)
     assert len(encoder.encoded) - before <= len(LEVELS) - done
+
+
+def test_what_cannot_be_kept_is_not_learnt(
+    means: Means, encoder: BrightnessEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> list[int]:
+        raise CatalogFull(path="catalog")
+
+    encoder.pause = 0.1
+    with monkeypatch.context() as patched:
+        patched.setattr(means.catalog, "save_files", refuse)
+        with pytest.raises(CatalogFull):
+            prepared(means, embedder(encoder))
+    assert len(encoder.encoded) < len(LEVELS)
+    assert prepared(means, embedder(encoder)).of(Preparation)[-1].prepared == len(LEVELS)
+
+
+def test_a_file_counts_as_prepared_once_it_is_kept(
+    means: Means, encoder: BrightnessEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, refused = means.catalog.save_files, []
+
+    def save_later(*arguments: Any) -> list[int]:
+        if len(refused) < 2:
+            refused.append(arguments)
+            raise CatalogLocked(path="catalog")
+        return save(*arguments)
+
+    monkeypatch.setattr(means.catalog, "save_files", save_later)
+    encoder.pause = 0.15
+    scorer = embedder(encoder)
+    told = []
+    for event in taken(prepare(scorer, Kept(scorer), means, may_work=lambda: True)):
+        if isinstance(event, Preparation):
+            kept = means.catalog.features(f"{scorer.extractor}; decoding 3", range(1, 8))
+            assert event.prepared <= len(kept)
+            told.append(event.prepared)
+    assert told[-1] == len(LEVELS)
+    assert len(refused) == 2
 
 
 def test_the_builtin_matcher_prepares_too(means: Means, pool: CountingPool) -> None:
@@ -320,3 +362,59 @@ def test_a_judge_that_is_not_there_is_told_after_all_is_found(means: Means, enco
         steps = find_and_judge(WHITE, (scorer, Kept(scorer)), (judge, Kept(judge)), means, judge_seconds=None)
         events.extend(taken(steps))
     assert Told(means, iter(events)).order == BRIGHTEST_FIRST
+
+
+def test_without_the_finders_model_the_judge_takes_what_is_not_prepared_after_all_else(
+    folder: Path, catalog: Catalog, pool: CountingPool, encoder: BrightnessEncoder
+) -> None:
+    prepared(open_folder(folder, catalog, pool), embedder(encoder))
+    grey(folder, [130, 250])
+    judge = Oracle(lambda level: level / 255)
+    query = Query(images=(folder / "240.png",))  # its vector is kept
+    told = staged(open_folder(folder, catalog, pool), embedder(None), judge, 0.0, query)
+    assert set(told.scores) == set(BRIGHTEST_FIRST), "what is kept is found, though the judge has no time"
+    told = staged(open_folder(folder, catalog, pool), embedder(None), judge, query=query)
+    assert set(judge.judged[-2:]) == {130, 250}
+    assert told.judged == {*BRIGHTEST_FIRST, "130.png", "250.png"}
+    last = told.of(Staged)[-1]
+    assert (last.found, last.judged, last.total) == (len(LEVELS), len(LEVELS) + 2, len(LEVELS) + 2)
+
+
+def test_a_judge_that_goes_as_its_time_ends_is_not_missed(means: Means, encoder: BrightnessEncoder) -> None:
+    at_work = threading.Event()
+
+    def unloaded(level: int) -> float:
+        at_work.set()
+        time.sleep(0.2)
+        raise JudgeNotLoaded(name="Oracle")
+
+    prepared(means, embedder(encoder))
+    judge, scorer = Oracle(unloaded), embedder(encoder)
+    events: list[Event] = []
+    for event in find_and_judge(WHITE, (scorer, Kept(scorer)), (judge, Kept(judge)), means, judge_seconds=0.3):
+        # It is gone, and its time is up, when the ranking next looks.
+        time.sleep(0.5 if at_work.is_set() else 0.005)
+        if event is not None:
+            events.append(event)
+    assert len(judge.judged) == 1
+    assert Told(means, iter(events)).order == BRIGHTEST_FIRST
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_file_that_changes_while_the_stages_speak_is_found_and_judged(
+    means: Means, encoder: BrightnessEncoder, moment: int
+) -> None:
+    prepared(means, embedder(encoder))
+    judge, scorer = Oracle(lambda level: level / 255), embedder(encoder)
+    listing = means.opened.listing
+    rows = np.array([2, 6], np.int32)
+    events: list[Event] = []
+    for event in taken(find_and_judge(WHITE, (scorer, Kept(scorer)), (judge, Kept(judge)), means, judge_seconds=None)):
+        if len(events) == moment:
+            # As it was when it was prepared: what is kept of it is found at once.
+            means.opened.take(Changed(rows, listing.sizes[rows], listing.mtimes[rows]), means.catalog)
+        events.append(event)
+    told = Told(means, iter(events))
+    assert told.judged == set(BRIGHTEST_FIRST)
+    last = told.of(Staged)[-1]
+    assert (last.found, last.judged) == (len(LEVELS), len(LEVELS))

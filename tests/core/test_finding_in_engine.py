@@ -16,9 +16,11 @@ from core import (
     CountPrepared,
     Engine,
     EngineProcess,
+    Event,
     Failed,
     Jobs,
     JudgeChoice,
+    JudgeLoaded,
     Listing,
     LoadJudge,
     Notice,
@@ -161,6 +163,28 @@ def test_a_finder_that_is_not_loaded_is_stood_in_for_by_the_builtin_matcher(
     assert heard.told == [FinderNotLoaded(name="tiny-embedding")]
 
 
+def test_a_judge_that_was_never_loaded_does_not_keep_the_finder_from_finding(
+    own: Engine, folder: Path, finder: JudgeChoice
+) -> None:
+    listing = own.list_folder(folder)
+    load(own, finder, finder=True)
+    Heard(own, Prepare(listing, finder))
+    heard: list[Event] = []
+    with pytest.raises(JudgeNotLoaded):
+        heard.extend(own.run(Rank(Query("boats"), listing, JUDGE, finder=finder)))
+    assert sum(len(event.rows) for event in heard if isinstance(event, Scored)) == 24
+    with pytest.raises(JudgeNotLoaded):
+        own.run(Rank(Query("boats"), listing, JUDGE)).__next__()
+
+
+def test_an_embedder_in_the_judges_place_says_what_it_is(own: Engine, finder: JudgeChoice) -> None:
+    (loaded,) = (event for event in own.load(finder) if isinstance(event, JudgeLoaded))
+    assert loaded.finder
+    assert "It is an embedder" in loaded.why
+    (loaded,) = (event for event in own.load(finder, finder=True) if isinstance(event, JudgeLoaded))
+    assert "It is an embedder" not in loaded.why
+
+
 def test_a_folder_prepared_in_part_is_told_and_never_mixed(own: Engine, folder: Path, finder: JudgeChoice) -> None:
     load(own, finder, finder=True)
     load(own, JUDGE)
@@ -213,6 +237,9 @@ def test_a_model_of_two_towers_prepares_finds_and_sees_no_texts(
     prepared = Heard(own, Prepare(listing, towers)).of(Preparation)[-1]
     assert (prepared.prepared, prepared.total, prepared.failed) == (24, 25, 1)
     heard = Heard(own, Rank(Query("red cat"), listing, JUDGE, finder=towers))
+    assert not heard.told, "a text is nothing that is left to prepare"
+    count = Heard(own, CountPrepared(listing, towers)).of(Preparation)[-1]
+    assert (count.prepared, count.total, count.failed) == (24, 25, 1)
     assert len(heard.judged) == 25, "the text is judged, though it could not be found"
     alone = Heard(own, Rank(Query(images=(folder / "003.png",)), listing, towers))
     assert max(alone.scores, key=lambda row: alone.scores[row]) == listing.names.index("003.png")
@@ -248,6 +275,23 @@ def test_a_ranking_goes_before_preparing(tmp_path: Path, folder: Path, finder: J
         done = 0
         while done < 400:
             done = max([done, *(each.prepared for _, each in engine.receive(1.0) if isinstance(each, Preparation))])
+
+
+def test_a_question_is_not_encoded_after_what_another_folder_has_waiting(
+    own: Engine, folder: Path, tmp_path: Path, finder: JudgeChoice
+) -> None:
+    load(own, finder, finder=True)
+    listing, other = own.list_folder(folder), own.list_folder(draw(tmp_path / "others", range(100, 200)))
+    Heard(own, Prepare(listing, finder))
+    preparing = own.steps(Prepare(other, finder))
+    while not (isinstance(event := next(preparing), Preparation) and event.prepared):
+        own.answered.wait(0.01)
+    ranking = own.steps(Rank(Query("boats"), listing, finder))
+    assert next(ranking) is None
+    waiting = next(event for event in preparing if isinstance(event, Preparation))
+    assert waiting.waiting
+    ranking.close()
+    preparing.close()
 
 
 def test_near_duplicates_by_vectors_join_the_stacks(own: Engine, folder: Path, finder: JudgeChoice) -> None:
