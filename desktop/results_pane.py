@@ -314,7 +314,8 @@ class ResultsPane(QWidget):
         elif counts.found:
             text += " · " + self.tr("found, not judged")
         if counts.folded:
-            text += " · " + self.tr("%1 duplicates folded").replace("%1", locale.toString(counts.folded))
+            words = self.tr("1 duplicate folded") if counts.folded == 1 else self.tr("%1 duplicates folded")
+            text += " · " + words.replace("%1", locale.toString(counts.folded))
         if counts.failed:
             failed = self.tr("%1 can't be scored") if ranked else self.tr("%1 can't be read")
             text += " · " + failed.replace("%1", locale.toString(counts.failed))

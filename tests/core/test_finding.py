@@ -288,9 +288,9 @@ def test_the_judge_stops_when_its_time_is_up_and_what_is_only_found_stands_below
 ) -> None:
     prepared(means, embedder(encoder))
     judge = Oracle(lambda level: 0.2 if level < 220 else 0.1)
-    judge.pause = 0.2
-    told = staged(means, embedder(encoder), judge, 0.5)
-    assert 1 <= len(told.judged) <= 4
+    judge.pause = 0.4
+    told = staged(means, embedder(encoder), judge, 1.5)
+    assert 1 <= len(told.judged) <= 5
     assert set(told.order[: len(told.judged)]) == told.judged
     only_found = [name for name in BRIGHTEST_FIRST if name not in told.judged]
     assert told.order[len(told.judged) :] == only_found
