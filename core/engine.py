@@ -240,19 +240,12 @@ class Engine(Jobs):
         under_way = object()
         self._rankings.add(under_way)  # before its query is encoded, which waits for what the model is at
         try:
-            for last_try in (False, True):
-                try:
-                    for event in self._ranked(request, scorer, means):
-                        if isinstance(event, Settled):
-                            self._rankings.discard(under_way)
-                        elif event is not None:
-                            self._rankings.add(under_way)
-                        yield event
-                    break
-                except CatalogDamaged as error:
-                    if last_try:
-                        raise
-                    yield Notice(error)  # set aside by now, and a new one begun
+            for event in _anew_if_damaged(lambda: self._ranked(request, scorer, means)):
+                if isinstance(event, Settled):
+                    self._rankings.discard(under_way)
+                elif event is not None:
+                    self._rankings.add(under_way)
+                yield event
         finally:
             self._rankings.discard(under_way)
 
@@ -309,9 +302,7 @@ class Engine(Jobs):
         self, scorer: Scorer[Any], opened: OpenListing
     ) -> Generator[Event | None, None, tuple[int, int]]:
         """How many files of how many it knows; what it does not know is told."""
-        yield from self._resolved(opened)
-        contents = opened.contents[opened.waiting_for(kept_under(scorer))]
-        known = self._kept_of(scorer).knows(contents, self.catalog)
+        contents, known = yield from self._known(scorer, opened)
         prepared, total = int(np.count_nonzero(known)), len(contents)
         if prepared < total:
             extractor = kept_under(scorer)
@@ -322,23 +313,24 @@ class Engine(Jobs):
                 yield Notice(PreparedInPart(missing=total - prepared, total=total, name=scorer.title))
         return prepared, total
 
+    def _known(
+        self, scorer: Scorer[Any], opened: OpenListing
+    ) -> Generator[None, None, tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+        """The contents of the files that can be prepared for a scorer, and which of them are."""
+        yield from self._resolved(opened)
+        contents = opened.contents[opened.waiting_for(kept_under(scorer))]
+        return contents, self._kept_of(scorer).knows(contents, self.catalog)
+
     def _prepare(self, request: Prepare) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.finder(request.finder)
         kept, means = self._kept_of(scorer), self._means(opened)
-        for last_try in (False, True):
-            try:
-                yield from prepare(scorer, kept, means, may_work=lambda: not self._rankings, live=request.live)
-                break
-            except CatalogDamaged as error:
-                if last_try:
-                    raise
-                yield Notice(error)  # set aside by now, and a new one begun
+        yield from _anew_if_damaged(
+            lambda: prepare(scorer, kept, means, may_work=lambda: not self._rankings, live=request.live)
+        )
 
     def _count_prepared(self, request: CountPrepared) -> Steps:
         opened, scorer = self._opened(request.listing), self._judges.finder(request.finder)
-        yield from self._resolved(opened)
-        contents = opened.contents[opened.waiting_for(kept_under(scorer))]
-        known = self._kept_of(scorer).knows(contents, self.catalog)
+        contents, known = yield from self._known(scorer, opened)
         total = int(np.count_nonzero(~opened.listing.gone[: opened.resolved]))
         yield Preparation(int(np.count_nonzero(known)), total, total - len(contents))
 
@@ -503,6 +495,16 @@ class Engine(Jobs):
                 yield item
         finally:
             stopped.set()
+
+
+def _anew_if_damaged(begin: Callable[[], Steps]) -> Steps:
+    """The steps of a job; from the start, once, if it met a damaged catalog: that is set aside by then, and a new one
+    begun."""
+    try:
+        yield from begin()
+    except CatalogDamaged as error:
+        yield Notice(error)
+        yield from begin()
 
 
 def _asked(query: Query) -> list[Query]:

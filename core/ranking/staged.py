@@ -265,12 +265,8 @@ class Stages:
             self._is_judged_anew = False
             self._room()
             changed = self._calibration.update(self._found, self._judged, now, last=last)
-        only_found = ~np.isnan(self._found) & np.isnan(self._judged)
-        if changed:
-            rows = np.flatnonzero(only_found)
-        else:
-            rows = np.concatenate(self._new) if self._new else np.empty(0, np.int64)
-            rows = rows[only_found[rows]]
+        rows = np.arange(len(self._found)) if changed else np.concatenate([np.empty(0, np.int64), *self._new])
+        rows = rows[~np.isnan(self._found[rows]) & np.isnan(self._judged[rows])]
         self._new = []
         if len(rows):
             scores = self._calibration.scores(self._found[rows])
